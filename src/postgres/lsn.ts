@@ -1,0 +1,38 @@
+/**
+ * Log sequence numbers: positions in the write-ahead log, as 64-bit byte offsets.
+ * Format: https://www.postgresql.org/docs/current/datatype-pg-lsn.html
+ */
+import { LabError } from '../errors.ts'
+
+declare const lsnBrand: unique symbol
+
+/** A byte position in the write-ahead log. Meaningless without its timeline after a failover. */
+export type Lsn = bigint & { readonly [lsnBrand]: true }
+
+const LSN_PATTERN = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i
+
+/** Reads PostgreSQL's text form, two hexadecimal halves: `0/3000148`. @throws LabError USAGE if it is not one. */
+export function parseLsn(text: string): Lsn {
+  const halves = LSN_PATTERN.exec(text)
+  if (halves === null) throw new LabError('USAGE', `"${text}" is not an LSN`, { hint: 'It looks like 0/3000148.' })
+  return ((BigInt(`0x${halves[1]}`) << 32n) | BigInt(`0x${halves[2]}`)) as Lsn
+}
+
+/** PostgreSQL's text form, upper case, without leading zeros: `0/3000148`. */
+export const formatLsn = (lsn: Lsn): string =>
+  `${(lsn >> 32n).toString(16).toUpperCase()}/${(lsn & 0xffff_ffffn).toString(16).toUpperCase()}`
+
+/** How many bytes `behind` is short of `ahead`; 0 if it is not behind. As pg_wal_lsn_diff, but never negative. */
+export const bytesBehind = (ahead: Lsn, behind: Lsn): number => (ahead > behind ? Number(ahead - behind) : 0)
+
+/**
+ * The timeline in the name of a WAL file: its first eight hexadecimal digits.
+ * A primary's own timeline is read so, from pg_walfile_name(pg_current_wal_lsn()), because after a promotion
+ * pg_control_checkpoint() goes on telling the old timeline until the next checkpoint.
+ * https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-BACKUP
+ */
+export function timelineOfWalFile(name: string): number {
+  if (!/^[0-9A-F]{24}$/i.test(name))
+    throw new LabError('USAGE', `"${name}" is not the name of a WAL file`, { hint: 'It has 24 hexadecimal digits.' })
+  return Number.parseInt(name.slice(0, 8), 16)
+}

@@ -1,0 +1,170 @@
+/**
+ * The command line as people use it: `node src/cli/main.ts …` as a process of its own, and a cluster that it manages.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes, randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import type { StatusDocument } from '../../src/index.ts'
+import { met, notMet, waitUntil } from '../../src/wait.ts'
+import { TEST_PREFIX, TIMEOUT_MS, testEnvironment, type TestRuntime } from './runtimes.ts'
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface CliResult {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** One command line while it runs. It leads a process group, as the foreground job of a terminal does. */
+export class Invocation {
+  /** Settles when the process has ended and its output has been read. */
+  readonly ended: Promise<CliResult>
+  readonly #child: ChildProcess
+  #stdout = ''
+  #stderr = ''
+
+  constructor(args: readonly string[], environment: Environment) {
+    const argv = ['--import', 'tsx', 'src/cli/main.ts', ...args]
+    this.#child = spawn(process.execPath, argv, { cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (this.#stdout += chunk))
+    this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (this.#stderr += chunk))
+    const limit = setTimeout(() => this.#signal('SIGKILL'), TIMEOUT_MS)
+    this.ended = new Promise((resolve, reject) => {
+      this.#child.once('error', reject)
+      this.#child.once('close', exitCode => {
+        clearTimeout(limit)
+        resolve({ exitCode, stdout: this.#stdout, stderr: this.#stderr })
+      })
+    })
+  }
+
+  get output(): string {
+    return this.#stdout + this.#stderr
+  }
+
+  /** Waits until its output has `text`, or until it has ended without. */
+  async shows(text: string): Promise<void> {
+    const what = `the command to print "${text}"`
+    const shown = { what, observe: async () => (this.output.includes(text) || this.hasEnded ? met(undefined) : notMet(this.output)) }
+    await waitUntil(shown, { timeoutMs: TIMEOUT_MS, intervalMs: 1 })
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  /** Ctrl-C in a terminal: SIGINT to everything in the foreground. */
+  interrupt(): void {
+    this.#signal('SIGINT')
+  }
+
+  /** SIGKILL to the lab's own process: nothing can unwind. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (!this.hasEnded && this.#child.pid !== undefined) process.kill(-this.#child.pid, signal)
+  }
+}
+
+export const runCli = (args: readonly string[], environment: Environment): Promise<CliResult> => new Invocation(args, environment).ended
+
+/** Names and ports of a cluster that the command line can manage, and `down` when it is disposed of. Starts nothing. */
+export class CliCluster implements AsyncDisposable {
+  readonly runtime: TestRuntime
+  readonly project: string
+  readonly environment: Environment
+
+  private constructor(runtime: TestRuntime, project: string, environment: Environment) {
+    this.runtime = runtime
+    this.project = project
+    this.environment = environment
+  }
+
+  static async describe(runtime: TestRuntime, environment: Environment = {}): Promise<CliCluster> {
+    const project = `${TEST_PREFIX}-${randomBytes(4).toString('hex')}`
+    const names = { COMPOSE_PROJECT_NAME: project, CONTAINER_PREFIX: project, LAB_RUNTIME: runtime === 'docker' ? 'docker' : 'local' }
+    const ports = { PRIMARY_PORT: await freePort(), REPLICA1_PORT: await freePort(), REPLICA2_PORT: await freePort() }
+    return new CliCluster(runtime, project, { ...plainEnvironment(runtime), ...names, ...ports, ...environment })
+  }
+
+  /** Describes a cluster, and brings it up. */
+  static async up(runtime: TestRuntime, environment: Environment = {}): Promise<CliCluster> {
+    const cluster = await CliCluster.describe(runtime, environment)
+    const result = await cluster.run('up')
+    if (result.exitCode === 0) return cluster
+    await cluster[Symbol.asyncDispose]()
+    throw new Error(`up failed: ${result.stdout}${result.stderr}`)
+  }
+
+  port(node: string): number {
+    return Number(this.environment[`${node.toUpperCase()}_PORT`])
+  }
+
+  start(...args: readonly string[]): Invocation {
+    return new Invocation(args, this.environment)
+  }
+
+  async run(...args: readonly string[]): Promise<CliResult> {
+    return await this.start(...args).ended
+  }
+
+  async runWith(environment: Environment, ...args: readonly string[]): Promise<CliResult> {
+    return await runCli(args, { ...this.environment, ...environment })
+  }
+
+  /** Runs a command with --json, which must succeed, and returns the one document on its stdout. */
+  async json<T>(...args: readonly string[]): Promise<{ readonly document: T; readonly narration: string }> {
+    const { exitCode, stdout, stderr } = await this.run(...args, '--json')
+    expect(exitCode, stdout + stderr).toBe(0)
+    return { document: JSON.parse(stdout) as T, narration: stderr }
+  }
+
+  async nodes(): Promise<StatusDocument['nodes']> {
+    return (await this.json<StatusDocument>('status')).document.nodes
+  }
+
+  /** `down`, which must work whatever has happened. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { exitCode, stdout, stderr } = await this.run('down')
+    if (exitCode !== 0) throw new Error(`down failed with ${exitCode}: ${stdout}${stderr}`)
+  }
+}
+
+/** Fails unless one node is primary and every other one streams, on one timeline; returns the primary's name. */
+export async function expectAllStreaming(cluster: CliCluster): Promise<string> {
+  const nodes = await cluster.nodes()
+  const seen = nodes.map(node => (node.role === 'standby' ? `standby ${node.walReceiver?.status}` : node.role)).sort()
+  expect(seen).toEqual(['primary', 'standby streaming', 'standby streaming'])
+  expect(new Set(nodes.map(node => (node.role === 'unreachable' ? undefined : node.timeline))).size, 'one timeline').toBe(1)
+  return nodes.find(({ role }) => role === 'primary')!.name
+}
+
+/** The test runner's own settings for colour and such are not what a person's shell has. */
+function plainEnvironment(runtime: TestRuntime): Environment {
+  const inherited = Object.entries(testEnvironment(runtime)).filter(([name]) => !/^(FORCE_COLOR|NO_COLOR|CI|NODE_OPTIONS|VITEST.*|TEST|NODE_ENV|LAB_COMPOSE_FILE)$/.test(name))
+  return Object.fromEntries(inherited)
+}
+
+/**
+ * Outside the range from which the system takes ports for outgoing connections (32768 and up on Linux): there, a client
+ * that knocks at a server which is down can be given the server's own port, and then talks to itself.
+ */
+async function freePort(): Promise<string> {
+  const port = randomInt(10_000, 32_000)
+  return (await isFree(port)) ? String(port) : await freePort()
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}
