@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# rewind.sh CONNINFO — makes a former primary, which must be stopped, a standby of the server at CONNINFO.
+# While the file clone-anew is there, a start clones the node instead of trusting its data: should this be interrupted,
+# it starts neither from half-rewound data nor, for want of standby.signal, as a second primary.
+set -euo pipefail
+clone_anew=$(dirname "$PGDATA")/clone-anew
+touch "$clone_anew"
+# The lock file of a crashed server names a process id which another process may have by now (in a container: 1).
+rm -f "$PGDATA/postmaster.pid"
+# Crash recovery. pg_rewind would do that itself, but without the server's settings: the checkpoint at the end would then
+# remove WAL that pg_rewind needs ("could not find previous WAL record"). Single-user mode refuses to recover a standby.
+rm -f "$PGDATA/standby.signal"
+postgres --single -F -D "$PGDATA" -c wal_keep_size=1GB -c log_min_messages=error template1 </dev/null >/dev/null
+pg_rewind --target-pgdata "$PGDATA" --source-server "$1" --no-sync
+touch "$PGDATA/standby.signal"
+rm -f "$clone_anew"
