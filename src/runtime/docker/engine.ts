@@ -1,0 +1,93 @@
+/**
+ * Finding the Docker Engine, and Compose.
+ */
+import Docker from 'dockerode'
+import { LabError, messageOf } from '../../errors.ts'
+import type { Variables } from '../../topology/interpolation.ts'
+import { lastLines, run } from '../command.ts'
+
+const PING_TIMEOUT_MS = 2_000
+
+/**
+ * Connects to the engine that the docker command would use: DOCKER_HOST, else the current context.
+ * @throws LabError NO_RUNTIME when none answers, or there is no `docker compose`.
+ */
+export async function connectEngine(variables: Variables): Promise<Docker> {
+  const host = variables['DOCKER_HOST'] || (await contextHost(variables))
+  const engine =
+    host?.startsWith('unix://') === true ? new Docker({ socketPath: host.slice('unix://'.length) }) : new Docker()
+  await ping(engine).catch((error: unknown) => {
+    throw new LabError('NO_RUNTIME', `no Docker Engine answers: ${messageOf(error)}`, {
+      hint: 'Start Docker, or use LAB_RUNTIME=local, which needs no Docker.',
+      cause: error,
+    })
+  })
+  const compose = await run(['docker', 'compose', 'version'], { environment: variables }).catch(() => ({ exitCode: 1 }))
+  if (compose.exitCode !== 0) {
+    throw new LabError('NO_RUNTIME', 'a Docker Engine answers, but there is no docker compose (version 2)', {
+      hint: 'Install the Compose plugin, or use LAB_RUNTIME=local, which needs no Docker.',
+    })
+  }
+  return engine
+}
+
+async function contextHost(variables: Variables): Promise<string | undefined> {
+  const command = ['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'] as const
+  const result = await run([...command], { environment: variables }).catch(() => undefined)
+  return result?.exitCode === 0 ? result.stdout.trim() : undefined
+}
+
+async function ping(engine: Docker): Promise<void> {
+  const late = new Promise<never>((_, reject) =>
+    setTimeout(() => reject(new Error(`no answer within ${PING_TIMEOUT_MS} ms`)), PING_TIMEOUT_MS).unref(),
+  )
+  await Promise.race([engine.ping(), late])
+}
+
+export interface ImageOptions {
+  readonly variables: Variables
+  readonly mayPull: boolean
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((step: string) => void) | undefined
+}
+
+/**
+ * Makes sure the image is here, pulling it if it is not.
+ * @throws LabError IMAGE_UNAVAILABLE
+ */
+export async function requireImage(engine: Docker, image: string, options: ImageOptions): Promise<void> {
+  const { variables, mayPull, signal, onProgress } = options
+  const isHere = await engine
+    .getImage(image)
+    .inspect()
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (statusCode(error) === 404) return false
+        throw dockerError(`cannot look for the image ${image}`, error)
+      },
+    )
+  if (isHere) return
+  if (!mayPull)
+    throw new LabError('IMAGE_UNAVAILABLE', `Docker does not have the image ${image}`, { hint: `docker pull ${image}` })
+  onProgress?.(`pulling the image ${image}`)
+  const { exitCode, stderr } = await run(['docker', 'pull', image], { environment: variables, signal })
+  if (exitCode === 0) return
+  throw new LabError(
+    'IMAGE_UNAVAILABLE',
+    `the image ${image} is not here and cannot be pulled: ${lastLines(stderr, 1)}`,
+    {
+      hint: 'Name another with POSTGRES_IMAGE, or use LAB_RUNTIME=local, which needs no image.',
+    },
+  )
+}
+
+/** The HTTP status with which the engine answered, if an error is an answer. */
+export const statusCode = (error: unknown): number | undefined =>
+  typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : undefined
+
+export const dockerError = (fact: string, cause: unknown): LabError =>
+  new LabError('DOCKER_FAILED', `${fact}: ${messageOf(cause)}`, {
+    hint: 'docker info shows whether the engine is well.',
+    cause,
+  })

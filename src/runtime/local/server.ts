@@ -1,0 +1,131 @@
+/**
+ * One PostgreSQL server as a process of this machine: starting, finding and ending it.
+ */
+import { spawn } from 'node:child_process'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { NodeSpec } from '../../topology/topology.ts'
+import type { Binaries } from '../binaries.ts'
+import type { Endpoint, NodeState } from '../runtime.ts'
+import { bindOf, dataOf, logOf, pidFileOf, volumeOf, type Place } from './place.ts'
+import { commandLine, processState, processTree } from './processes.ts'
+
+/** What every server of the cluster shares. */
+export interface Host {
+  readonly place: Place
+  readonly binaries: Binaries
+  readonly nodes: readonly NodeSpec[]
+  /** Where a node's peers reach it. */
+  peerEndpoint(node: string): Endpoint
+}
+
+/** The environment of everything that runs for a node: the compose file's, with this machine's paths and addresses. */
+export function nodeEnvironment(host: Host, node: NodeSpec): Record<string, string> {
+  const { place, binaries, nodes } = host
+  const peers = nodes.map(({ name }) => host.peerEndpoint(name))
+  const conninfo = (node.environment['PRIMARY_CONNINFO'] ?? '')
+    .replace(/host=\S+/, `host=${peers.map(({ host }) => host).join(',')}`)
+    .replace(/port=\S+/, `port=${peers.map(({ port }) => port).join(',')}`)
+  return {
+    ...node.environment,
+    PATH: `${binaries.directory}:${process.env['PATH'] ?? ''}`,
+    LC_ALL: 'C',
+    HOME: place.root,
+    PGDATA: dataOf(place, node),
+    PGPASSFILE: join(volumeOf(place, node), '.pgpass'),
+    PRIMARY_CONNINFO: conninfo,
+    SCRIPTS: bindOf(place, '/replica-entrypoint'),
+    // Which node may start as the primary is settled before any is started, from the data itself: see settleRoles.
+    ASK_PEERS: 'no',
+    IMAGE_ENTRYPOINT: '',
+  }
+}
+
+/** `postgres` with the compose file's settings; the later of two equal settings wins. */
+export function postgresCommand(
+  { place, binaries }: Host,
+  node: NodeSpec,
+  more: readonly string[],
+): [string, ...string[]] {
+  return [
+    join(binaries.directory, 'postgres'),
+    '-D',
+    dataOf(place, node),
+    ...node.settings,
+    `--port=${node.client.port}`,
+    `--unix_socket_directories=${place.sockets}`,
+    ...more,
+  ]
+}
+
+/**
+ * Starts a node through replica-entrypoint/, in a session of its own so that it outlives this process.
+ * @returns the process id, which stays the same when the entrypoint becomes the server.
+ */
+export async function spawnServer(host: Host, node: NodeSpec): Promise<number> {
+  await removeLocksOfTheDead(host.place, node)
+  const entrypoint = join(bindOf(host.place, '/replica-entrypoint'), 'entrypoint.sh')
+  const command = postgresCommand(host, node, [`--listen_addresses=${node.client.host}`])
+  return await spawnDetached(host, node, ['bash', entrypoint, ...command])
+}
+
+/**
+ * A crashed server leaves lock files with its process id. PostgreSQL deals with that, unless the id is still taken by the
+ * dead process itself because its parent has not collected it yet: then the new server would refuse to start.
+ */
+async function removeLocksOfTheDead(place: Place, node: NodeSpec): Promise<void> {
+  const socket = join(place.sockets, `.s.PGSQL.${node.client.port}`)
+  for (const path of [join(dataOf(place, node), 'postmaster.pid'), `${socket}.lock`]) {
+    const pid = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10)
+    if (!Number.isNaN(pid) && (await processState(pid)) === undefined) await rm(path, { force: true })
+  }
+}
+
+/** Starts any program of a node in the background, its output in the node's log and its process id in the node's file. */
+export async function spawnDetached(host: Host, node: NodeSpec, argv: readonly [string, ...string[]]): Promise<number> {
+  const { place } = host
+  await using log = await openLog(place, node)
+  const [file, ...args] = argv
+  const child = spawn(file, args, {
+    cwd: place.root,
+    env: nodeEnvironment(host, node),
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    ...(place.account === undefined ? {} : { uid: place.account.uid, gid: place.account.gid }),
+  })
+  const pid = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('spawn', () => resolve(child.pid ?? 0))
+  })
+  child.unref()
+  await writeFile(pidFileOf(place, node), String(pid))
+  return pid
+}
+
+async function openLog(place: Place, node: NodeSpec): Promise<{ readonly fd: number } & AsyncDisposable> {
+  const handle = await open(logOf(place, node), 'a')
+  if (place.account !== undefined) await handle.chown(place.account.uid, place.account.gid)
+  return { fd: handle.fd, [Symbol.asyncDispose]: () => handle.close() }
+}
+
+/** The node's processes, its postmaster (or its entrypoint) first; empty if it is not running. */
+export async function serverProcesses(place: Place, node: NodeSpec): Promise<readonly number[]> {
+  return (await processTree(await serverPid(place, node))).map(({ pid }) => pid)
+}
+
+/** As ps sees it. A node whose postmaster is stopped by a signal is frozen. */
+export async function serverState(place: Place, node: NodeSpec): Promise<NodeState> {
+  const state = await processState(await serverPid(place, node))
+  if (state !== undefined) return state === 'T' ? 'frozen' : 'running'
+  const version = await readFile(join(dataOf(place, node), 'PG_VERSION'), 'utf8').catch(() => '')
+  return version === '' ? 'absent' : 'stopped'
+}
+
+/** Of the postmaster, or of the entrypoint that will be it. 0 if it is not running. The number in the file may belong to another process by now, so its command line is looked at. */
+export async function serverPid(place: Place, node: NodeSpec): Promise<number> {
+  const pid = Number(await readFile(pidFileOf(place, node), 'utf8').catch(() => '0'))
+  if (pid === 0) return 0
+  const command = await commandLine(pid)
+  // Empty for the moment in which the entrypoint becomes the server by exec.
+  return command === '' || command.includes(`-D ${dataOf(place, node)} `) ? pid : 0
+}

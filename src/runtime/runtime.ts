@@ -1,0 +1,102 @@
+/**
+ * The port: power over the nodes of a cluster, whatever they run on. Types only.
+ * It speaks of nodes, never of containers or processes; adapters are docker/ and local/, and only lab.ts names them.
+ */
+
+/** A TCP address. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+/** Power state of a node; says nothing about whether its server answers. */
+export type NodeState = 'absent' | 'stopped' | 'running' | 'frozen'
+
+/**
+ * How a running server is asked to end, by the signal PostgreSQL gives the meaning to:
+ * `fast` SIGINT (disconnects clients, writes a checkpoint), `immediate` SIGQUIT (no checkpoint, as after a crash),
+ * `smart` SIGTERM (waits for the clients to leave).
+ * https://www.postgresql.org/docs/current/server-shutdown.html
+ */
+export type StopMode = 'fast' | 'immediate' | 'smart'
+
+/** What was done, as the command a person would type for it. */
+export type Done = Promise<string>
+
+export interface Interruptible {
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface UpOptions extends Interruptible {
+  /** Limit for each node's first start in milliseconds. */
+  readonly timeoutMs: number
+  /** Told of each step that takes a moment: `cloning replica1`. */
+  readonly onProgress?: ((step: string) => void) | undefined
+}
+
+export interface CommandResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A command line for this machine which opens psql on a node; `environment` is added to the caller's. */
+export interface PsqlCommand {
+  readonly argv: readonly [string, ...string[]]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+export interface Runtime extends AsyncDisposable {
+  readonly name: 'docker' | 'local'
+  /** Which servers these are, for people: `PostgreSQL 17.10 from /usr/lib/postgresql/17/bin`. */
+  readonly description: string
+  /** Whether any node of this cluster is there, running or not. */
+  hasCluster(): Promise<boolean>
+
+  /**
+   * Starts every node that is not running; those without data are made or cloned first.
+   * When it returns, servers may still be starting; a node that needs a primary to clone may still be waiting for one.
+   */
+  up(options: UpOptions): Promise<void>
+  /** Ends every node, also after a lab that was killed, and removes the data unless it is to be kept. */
+  down(options: Interruptible & { readonly keepData: boolean }): Promise<void>
+
+  state(node: string): Promise<NodeState>
+  /** Starts a stopped node as it is, or clones it first when its data is missing or not to be trusted. Does not wait for it to answer. */
+  start(node: string, options?: Interruptible): Done
+  /** Asks the server to end, and waits until every process of the node is gone. */
+  stop(node: string, mode: StopMode, options?: Interruptible): Done
+  /** SIGKILL to every process of the node: no flush, no goodbye. Returns when they are gone. */
+  crash(node: string): Done
+  /** Every process of the node stands still; its connections stay open and nothing answers. */
+  freeze(node: string): Done
+  thaw(node: string): Done
+
+  /** Makes sure that a stopped node can start as a standby only (standby.signal). */
+  fence(node: string): Done
+  /** Declares a stopped node's data worthless: its next start clones it from the primary of that day. */
+  discard(node: string): Done
+  /**
+   * Runs a program against a stopped node's data, as the servers' user. Its environment has PGDATA, PGPASSFILE, and
+   * SCRIPTS, the folder of replica-entrypoint/.
+   */
+  runOffline(node: string, argv: readonly [string, ...string[]], options?: Interruptible): Promise<CommandResult>
+  /** Whether this program (`pg_rewind`) can be run with {@link runOffline}. */
+  offers(program: string): Promise<boolean>
+
+  /** Where clients on this machine reach a node. */
+  clientEndpoint(node: string): Endpoint
+  /** Where the other nodes reach it: another address than the clients'. */
+  peerEndpoint(node: string): Endpoint
+
+  /** The last lines of the server's log, oldest first. */
+  log(node: string, options: Interruptible & { readonly lines: number }): Promise<string>
+  /** Prints the log as it grows, until the signal fires. */
+  followLog(
+    node: string,
+    write: (chunk: string) => void,
+    options: { readonly signal: AbortSignal; readonly lines: number },
+  ): Promise<void>
+  /** How to open psql on a node here; undefined where there is no psql. */
+  psql(node: string, args: readonly string[], options: { readonly terminal: boolean }): Promise<PsqlCommand | undefined>
+}
