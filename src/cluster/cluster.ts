@@ -1,0 +1,228 @@
+/**
+ * A cluster: nodes that can be asked what they are. Roles are discovered at each question, never remembered.
+ */
+import { codeOf, isLabError, LabError, messageOf } from '../errors.ts'
+import { connect, type Session } from '../postgres/connection.ts'
+import { readServer, type PrimaryServer, type StandbyServer } from '../postgres/status.ts'
+import type { NodeState, Runtime } from '../runtime/runtime.ts'
+import { Sessions } from './sessions.ts'
+import { nodeNamed, type NodeSpec, type Topology } from '../topology/topology.ts'
+
+interface NodeAddress {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+export type PrimaryStatus = NodeAddress & PrimaryServer
+export type StandbyStatus = NodeAddress & StandbyServer
+/** A node that does not answer is an answer, too. */
+export type UnreachableStatus = NodeAddress & {
+  readonly role: 'unreachable'
+  readonly state: NodeState
+  readonly reason: string
+}
+export type NodeStatus = PrimaryStatus | StandbyStatus | UnreachableStatus
+
+/** What an operation did, for whoever narrates: the very SQL and commands, and what they were for. */
+export type ClusterEvent =
+  | { readonly kind: 'sql'; readonly node: string; readonly text: string }
+  | { readonly kind: 'command'; readonly node: string; readonly text: string }
+  | { readonly kind: 'progress'; readonly text: string }
+  | { readonly kind: 'remark'; readonly text: string }
+
+/** A parameter of a statement. */
+type Value = string | number | boolean
+
+export interface ConnectAs {
+  readonly signal?: AbortSignal | undefined
+  /** `lab` can watch and promote; `superuser` can do anything. @default 'lab' */
+  readonly as?: 'lab' | 'superuser' | undefined
+  readonly applicationName?: string | undefined
+  readonly connectTimeoutMs?: number | undefined
+}
+
+/** What a server said when it refused a statement. */
+export interface Refusal {
+  /** SQLSTATE. */
+  readonly code: string
+  readonly message: string
+}
+
+/** A server that takes longer to answer a question about its state counts as unreachable. */
+const STATUS_TIMEOUT_MS = 3_000
+
+export class Cluster implements AsyncDisposable {
+  readonly topology: Topology
+  readonly runtime: Runtime
+  readonly #sessions = new Sessions((node, signal) => this.connect(node, { signal }))
+  readonly #listeners = new Set<(event: ClusterEvent) => void>()
+
+  constructor(topology: Topology, runtime: Runtime) {
+    this.topology = topology
+    this.runtime = runtime
+  }
+
+  get nodes(): readonly NodeSpec[] {
+    return this.topology.nodes
+  }
+
+  /** @throws LabError UNKNOWN_NODE */
+  node(name: string): NodeSpec {
+    return nodeNamed(this.topology, name)
+  }
+
+  /** Calls `listener` for every event from now on; returns how to stop that. */
+  onEvent(listener: (event: ClusterEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  emit(event: ClusterEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  /** Opens a connection to a node, whatever its role. @throws LabError WRONG_PASSWORD, UNREACHABLE, INTERRUPTED */
+  async connect(node: string, { as = 'lab', ...options }: ConnectAs = {}): Promise<Session> {
+    const credentials = as === 'lab' ? this.topology.lab : this.topology.superuser
+    return await connect({
+      ...this.runtime.clientEndpoint(node),
+      ...credentials,
+      database: this.topology.database,
+      ...options,
+    })
+  }
+
+  /** Runs `use` with a connection that is shared and kept open: for short statements of the lab's own role. */
+  async withSession<T>(node: string, use: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return await this.#sessions.with(node, use, signal)
+  }
+
+  /** Runs one statement on a node as an event that narrators show, and returns its rows. */
+  async query<T extends object = Record<string, unknown>>(
+    node: string,
+    text: string,
+    { values = [], ...options }: ConnectAs & { readonly values?: readonly Value[] } = {},
+  ): Promise<T[]> {
+    this.emit({ kind: 'sql', node, text: inlined(text, values) })
+    await using session = await this.connect(node, options)
+    return await session.query<T>(text, values)
+  }
+
+  /** As {@link query}, for a statement that the server is expected to refuse: its error is the answer. */
+  async attempt(node: string, text: string, options: ConnectAs = {}): Promise<Refusal | undefined> {
+    try {
+      await this.query(node, text, options)
+      return undefined
+    } catch (error) {
+      const code = codeOf(error)
+      if (error instanceof LabError || code === undefined) throw error
+      return { code, message: messageOf(error) }
+    }
+  }
+
+  /**
+   * Every node's status, in the order of the topology.
+   * @throws LabError WRONG_PASSWORD, OTHER_CLUSTER, INTERRUPTED; a node that is down is no error.
+   */
+  async status(signal?: AbortSignal): Promise<NodeStatus[]> {
+    const all = await Promise.all(this.nodes.map(node => this.nodeStatus(node.name, signal)))
+    requireOneCluster(all)
+    return all
+  }
+
+  async nodeStatus(name: string, signal?: AbortSignal): Promise<NodeStatus> {
+    const address = { name, ...this.runtime.clientEndpoint(name) }
+    try {
+      const server = await this.withSession(name, session => readServer(session, STATUS_TIMEOUT_MS), signal)
+      if (server.clusterName !== name) throw otherCluster(address, `its cluster_name is "${server.clusterName}"`)
+      return { ...address, ...server }
+    } catch (error) {
+      const isDown = !(error instanceof LabError) || isLabError(error, 'UNREACHABLE')
+      if (!isDown || signal?.aborted === true) throw await this.#explain(error, name)
+      return { ...address, role: 'unreachable', state: await this.runtime.state(name), reason: messageOf(error) }
+    }
+  }
+
+  /** A refused password on a port where our node does not even run: the server there is somebody else's. */
+  async #explain(error: unknown, name: string): Promise<unknown> {
+    if (!isLabError(error, 'WRONG_PASSWORD') || (await this.runtime.state(name)) === 'running') return error
+    const address = { name, ...this.runtime.clientEndpoint(name) }
+    return otherCluster(address, `${name} is not running, and the server there refuses the lab's password`, error)
+  }
+
+  /**
+   * The node that accepts writes.
+   * @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING, and those of {@link status}
+   */
+  async primary(signal?: AbortSignal): Promise<PrimaryStatus> {
+    return primaryOf(await this.status(signal))
+  }
+
+  /** Closes the lab's connections. The servers go on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sessions[Symbol.asyncDispose]()
+  }
+}
+
+/** The one primary among them. @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING */
+export function primaryOf(all: readonly NodeStatus[]): PrimaryStatus {
+  const [primary, ...more] = all.filter(status => status.role === 'primary')
+  if (more.length > 0) {
+    throw new LabError(
+      'SPLIT_BRAIN',
+      `more than one node accepts writes: ${[primary, ...more].map(s => s?.name).join(', ')}`,
+      {
+        hint: 'pnpm run up keeps the one on the newest timeline, and makes the others its standbys.',
+      },
+    )
+  }
+  if (primary !== undefined) return primary
+  if (all.every(({ role }) => role === 'unreachable')) {
+    throw new LabError('NOT_RUNNING', `no node answers: ${all.map(status => status.name).join(', ')}`, {
+      hint: 'Bring the cluster up with pnpm run up.',
+    })
+  }
+  throw new LabError(
+    'NO_PRIMARY',
+    `no node accepts writes: ${all.map(({ name, role }) => `${name} is ${role}`).join(', ')}`,
+    {
+      hint: 'pnpm run failover promotes a standby; pnpm run up does that, and brings everything else back.',
+    },
+  )
+}
+
+export const standbysOf = (all: readonly NodeStatus[]): StandbyStatus[] =>
+  all.filter(status => status.role === 'standby')
+
+/** The standby of that name. @throws LabError NO_CANDIDATE when it is none, naming those there are */
+export function requireStandby(all: readonly NodeStatus[], name: string): StandbyStatus {
+  const standbys = standbysOf(all)
+  const found = standbys.find(standby => standby.name === name)
+  if (found !== undefined) return found
+  throw new LabError('NO_CANDIDATE', `${name} is no standby that answers`, {
+    hint: `The standbys are ${standbys.map(standby => standby.name).join(', ')}.`,
+  })
+}
+
+function requireOneCluster(all: readonly NodeStatus[]): void {
+  const answering = all.filter(status => status.role !== 'unreachable')
+  const [first] = answering
+  const stranger = answering.find(status => status.systemIdentifier !== first?.systemIdentifier)
+  if (first === undefined || stranger === undefined) return
+  throw otherCluster(stranger, `its system identifier is not that of ${first.name}`)
+}
+
+const otherCluster = ({ name, host, port }: NodeAddress, fact: string, cause?: unknown): LabError =>
+  new LabError('OTHER_CLUSTER', `the server on ${host}:${port} is not ${name} of this cluster: ${fact}`, {
+    hint: 'Stop that server, or choose other ports in the environment or .env (see .env.example), then pnpm run up.',
+    cause,
+  })
+
+/** A statement as a person would type it. Only for showing: what runs is the statement with its parameters. */
+const inlined = (text: string, values: readonly Value[]): string =>
+  text.replace(/\$(\d+)/g, (whole, at: string) => {
+    const value = values[Number(at) - 1]
+    if (value === undefined) return whole
+    return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value)
+  })

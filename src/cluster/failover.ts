@@ -1,0 +1,154 @@
+/**
+ * Failover, unplanned: the primary is gone, and a standby takes its place.
+ * In this order: see that it is gone, fence it, promote. Fence first, or two primaries acknowledge.
+ * The lab is told to fail over; it does not decide that by itself, as Patroni or pg_auto_failover do.
+ */
+import { LabError } from '../errors.ts'
+import { formatLsn, type Lsn } from '../postgres/lsn.ts'
+import type { StandbyServer } from '../postgres/status.ts'
+import { met, notMet, waitUntil, type Condition } from '../wait.ts'
+import { standbysOf, type Cluster } from './cluster.ts'
+import { describe } from './conditions.ts'
+import { createSlots } from './slots.ts'
+
+export interface FailoverOptions {
+  /** Which standby to promote. @default the one that received most */
+  readonly to?: string | undefined
+  /** Limit of the whole operation in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a failover did; the instants are performance.now() of this process, in milliseconds. */
+export interface Failover {
+  readonly oldPrimary: string
+  readonly newPrimary: string
+  readonly timeline: { readonly before: number; readonly after: number }
+  /** How far each standby had received and replayed when the choice was made. */
+  readonly candidates: readonly Candidate[]
+  readonly detectedAt: number
+  readonly fencedAt: number
+  readonly promotedAt: number
+}
+
+export interface Candidate {
+  readonly name: string
+  /** The greater of received and replayed: what it would have as a primary. */
+  readonly lsn: Lsn
+  readonly timeline: number
+}
+
+/**
+ * Replaces `oldPrimary`, which must be down, by a standby.
+ * @throws LabError NOT_FENCED when the old primary still accepts writes; NO_CANDIDATE; TIMEOUT when the promotion does not
+ * happen in time; UNKNOWN_NODE
+ */
+export async function failover(cluster: Cluster, oldPrimary: string, options: FailoverOptions): Promise<Failover> {
+  const { to, timeoutMs, signal } = options
+  const deadline = performance.now() + timeoutMs
+  const remaining = (): number => Math.max(1, deadline - performance.now())
+  await waitUntil(gone(cluster, oldPrimary), { timeoutMs: remaining(), intervalMs: 2, signal })
+  const detectedAt = performance.now()
+
+  await fence(cluster, oldPrimary)
+  const fencedAt = performance.now()
+
+  const limits = { intervalMs: 1, signal }
+  const candidates = await waitUntil(drained(cluster, oldPrimary), {
+    ...limits,
+    timeoutMs: Math.min(1000, remaining()),
+  })
+  const chosen = choose(cluster, candidates, to)
+  const after = await promote(cluster, chosen.name, { timeoutMs: remaining(), signal })
+  const promotedAt = performance.now()
+  // After the promotion, not before: it writes to disk, and nobody can write meanwhile. The others try again every 100 ms.
+  await cluster.withSession(chosen.name, session => createSlots(cluster, chosen.name, session), signal)
+  return {
+    oldPrimary,
+    newPrimary: chosen.name,
+    timeline: { before: chosen.timeline, after },
+    candidates,
+    ...{ detectedAt, fencedAt, promotedAt },
+  }
+}
+
+/** The old primary's server is gone: nothing answers, and nothing runs. */
+function gone(cluster: Cluster, node: string): Condition<undefined> {
+  return {
+    what: `${node} to be down`,
+    observe: async () => {
+      const state = await cluster.runtime.state(node)
+      return state === 'stopped' || state === 'absent' ? met(undefined) : notMet(`${node} is ${state}`)
+    },
+  }
+}
+
+async function fence(cluster: Cluster, node: string): Promise<void> {
+  try {
+    cluster.emit({ kind: 'command', node, text: await cluster.runtime.fence(node) })
+  } catch (error) {
+    throw new LabError('NOT_FENCED', `${node} could not be fenced, so nothing was promoted`, {
+      hint: 'Make sure that it cannot start, then try again.',
+      cause: error,
+    })
+  }
+}
+
+/**
+ * How far each standby is, once none streams from the old primary any more: what it had sent is still being received for
+ * a moment after its end.
+ */
+function drained(cluster: Cluster, oldPrimary: string): Condition<readonly Candidate[]> {
+  return {
+    what: 'the standbys to receive the last that the old primary sent',
+    observe: async signal => {
+      const others = cluster.nodes.filter(({ name }) => name !== oldPrimary)
+      const standbys = standbysOf(await Promise.all(others.map(({ name }) => cluster.nodeStatus(name, signal))))
+      const streaming = standbys.find(({ walReceiver }) => walReceiver?.status === 'streaming')
+      if (streaming !== undefined) return notMet(describe(streaming))
+      return met(standbys.map(standby => ({ name: standby.name, lsn: furthest(standby), timeline: standby.timeline })))
+    },
+  }
+}
+
+const furthest = ({ receiveLsn, replayLsn }: StandbyServer): Lsn =>
+  receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn
+
+function choose(cluster: Cluster, candidates: readonly Candidate[], to: string | undefined): Candidate {
+  const [best] = [...candidates].sort((a, b) => b.timeline - a.timeline || Number(b.lsn - a.lsn))
+  const seen = candidates
+    .map(({ name, lsn, timeline }) => `${name} at ${formatLsn(lsn)} on timeline ${timeline}`)
+    .join(', ')
+  if (best === undefined) {
+    throw new LabError('NO_CANDIDATE', 'no standby answers, so none can be promoted', {
+      hint: 'pnpm run status shows the nodes; pnpm run up brings back what is there.',
+    })
+  }
+  const chosen = to === undefined ? best : candidates.find(({ name }) => name === cluster.node(to).name)
+  if (chosen !== undefined) return chosen
+  throw new LabError('NO_CANDIDATE', `${to} is no standby that answers; there are: ${seen}`, {
+    hint: `Try --to ${best.name}.`,
+  })
+}
+
+/**
+ * Promotes a standby and returns its new timeline.
+ * pg_promote(wait => true) polls every 100 ms; asking for its status over the open connection notices within 2 ms.
+ */
+export async function promote(
+  cluster: Cluster,
+  node: string,
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+): Promise<number> {
+  const statement = 'SELECT pg_promote(wait => false)'
+  cluster.emit({ kind: 'sql', node, text: statement })
+  await cluster.withSession(node, session => session.query(statement), options.signal)
+  const promoted: Condition<number> = {
+    what: `${node} to be promoted`,
+    observe: async signal => {
+      const status = await cluster.nodeStatus(node, signal)
+      return status.role === 'primary' ? met(status.timeline) : notMet(describe(status))
+    },
+  }
+  return await waitUntil(promoted, { ...options, intervalMs: 1, hint: `pnpm run logs ${node} shows what holds it up.` })
+}

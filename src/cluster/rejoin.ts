@@ -1,0 +1,105 @@
+/**
+ * Rejoin: a former primary, or a standby that cannot follow any more, becomes a standby of today's primary.
+ * With pg_rewind when it serves, else by a fresh clone; the result says which, and why.
+ */
+import { isLabError } from '../errors.ts'
+import { lastLines } from '../runtime/command.ts'
+import { waitUntil } from '../wait.ts'
+import type { Cluster, PrimaryStatus } from './cluster.ts'
+import { streaming } from './conditions.ts'
+import { createSlots, dropIdleSlots } from './slots.ts'
+
+/** How a node came back, and why so. */
+export interface Rejoined {
+  readonly node: string
+  readonly by: 'rewind' | 'clone'
+  readonly why: string
+}
+
+export interface RejoinOptions {
+  /** Limit in milliseconds until it streams. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Brings `node` back as a standby of today's primary. It is stopped first if it runs.
+ * @throws LabError TIMEOUT, NODE_FAILED, CLONE_FAILED, NO_PRIMARY
+ */
+export async function rejoin(cluster: Cluster, node: string, options: RejoinOptions): Promise<Rejoined> {
+  const { runtime } = cluster
+  const { timeoutMs, signal } = options
+  const primary = await cluster.primary(signal)
+  await prepareSource(cluster, primary.name, signal)
+  const state = await runtime.state(node)
+  if (state === 'frozen') await runtime.crash(node)
+  if (state === 'running') await runtime.stop(node, 'fast', { signal })
+  const attempt = { cluster, node, primary, signal }
+  if (state === 'absent') return await clone(attempt, { why: 'it had no data', timeoutMs })
+  const rewound = await rewind(attempt)
+  if (rewound.exitCode !== 0) return await clone(attempt, { why: `pg_rewind failed: ${rewound.said}`, timeoutMs })
+  try {
+    await startAndStream(attempt, Math.min(timeoutMs, REWOUND_STREAMS_MS))
+    return { node, by: 'rewind', why: rewound.said }
+  } catch (error) {
+    if (!isLabError(error, 'TIMEOUT') && !isLabError(error, 'NODE_FAILED')) throw error
+    if ((await runtime.state(node)) === 'running') await runtime.stop(node, 'fast', { signal })
+    return await clone(attempt, { why: `after pg_rewind it did not stream: ${error.message}`, timeoutMs })
+  }
+}
+
+/** A rewound standby streams within a second; much later than this it never will. */
+const REWOUND_STREAMS_MS = 15_000
+
+interface Attempt {
+  readonly cluster: Cluster
+  readonly node: string
+  readonly primary: PrimaryStatus
+  readonly signal: AbortSignal | undefined
+}
+
+/** Slots for those who follow; and a checkpoint. */
+async function prepareSource(cluster: Cluster, primary: string, signal: AbortSignal | undefined): Promise<void> {
+  await using session = await cluster.connect(primary, { signal })
+  await createSlots(cluster, primary, session)
+  // CHECKPOINT first: until then pg_control still says the old timeline, and pg_rewind answers "no rewind required".
+  cluster.emit({ kind: 'sql', node: primary, text: 'CHECKPOINT' })
+  await session.query('CHECKPOINT', [], { timeoutMs: 60_000 })
+}
+
+async function rewind({
+  cluster,
+  node,
+  primary,
+  signal,
+}: Attempt): Promise<{ readonly exitCode: number; readonly said: string }> {
+  const { runtime, topology } = cluster
+  if (!(await runtime.offers('pg_rewind'))) return { exitCode: 1, said: 'this PostgreSQL comes without it' }
+  const { host, port } = runtime.peerEndpoint(primary.name)
+  const source = `host=${host} port=${port} user=${quoted(topology.lab.user)} dbname=${quoted(topology.database)} connect_timeout=10`
+  cluster.emit({ kind: 'command', node, text: `pg_rewind --target-pgdata $PGDATA --source-server "${source}"` })
+  const script = ['bash', '-c', 'exec bash "$SCRIPTS/rewind.sh" "$1"', 'rewind', source] as const
+  const { exitCode, stdout, stderr } = await runtime.runOffline(node, script, { signal })
+  return { exitCode, said: lastLines(stdout + stderr, exitCode === 0 ? 1 : 3).replaceAll('pg_rewind: ', '') }
+}
+
+/** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE */
+const quoted = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+
+async function clone(
+  attempt: Attempt,
+  { why, timeoutMs }: { readonly why: string; readonly timeoutMs: number },
+): Promise<Rejoined> {
+  const { cluster, node } = attempt
+  cluster.emit({ kind: 'remark', text: `${node} is cloned anew: ${why}` })
+  await cluster.runtime.discard(node)
+  await startAndStream(attempt, timeoutMs)
+  return { node, by: 'clone', why }
+}
+
+async function startAndStream({ cluster, node, primary, signal }: Attempt, timeoutMs: number): Promise<void> {
+  cluster.emit({ kind: 'command', node, text: await cluster.runtime.start(node, { signal }) })
+  const hint = `pnpm run logs ${node} shows what holds it up.`
+  await waitUntil(streaming(cluster, node, primary.name), { timeoutMs, signal, hint })
+  await cluster.withSession(node, dropIdleSlots, signal)
+}

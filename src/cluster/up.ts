@@ -1,0 +1,112 @@
+/**
+ * Up: from whatever state the last command, or its end, has left, to one primary with every other node streaming from it.
+ */
+import { isLabError } from '../errors.ts'
+import { met, notMet, waitUntil, type Condition } from '../wait.ts'
+import type { Cluster, NodeStatus, PrimaryStatus } from './cluster.ts'
+import { primaryOf, standbysOf } from './cluster.ts'
+import { describe, healthy, requireAlive, streaming } from './conditions.ts'
+import { promote } from './failover.ts'
+import { rejoin } from './rejoin.ts'
+import { createSlots, dropIdleSlots } from './slots.ts'
+
+export interface UpOptions {
+  /** Limit of the whole operation in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Starts what does not run, promotes the most advanced standby if no primary is left, and brings everything else back as
+ * its standbys. Does nothing to a cluster that is well.
+ * @throws LabError TIMEOUT, NODE_FAILED, CLONE_FAILED, PORT_IN_USE, WRONG_PASSWORD, OTHER_CLUSTER, and what the runtime throws
+ */
+export async function up(cluster: Cluster, { timeoutMs, signal }: UpOptions): Promise<PrimaryStatus> {
+  const deadline = performance.now() + timeoutMs
+  const limits = (): { timeoutMs: number; signal: AbortSignal | undefined } => ({
+    timeoutMs: Math.max(1, deadline - performance.now()),
+    signal,
+  })
+  await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
+  const all = await waitUntil(answering(cluster), limits())
+  const primary = await onePrimary(cluster, all, limits())
+  await cluster.withSession(primary.name, session => createSlots(cluster, primary.name, session), signal)
+  await Promise.all(
+    cluster.nodes
+      .filter(({ name }) => name !== primary.name)
+      .map(({ name }) => bringBack(cluster, name, { primary: primary.name, ...limits() })),
+  )
+  return await waitUntil(healthy(cluster), limits())
+}
+
+/** For so long a node without an answer may be one that waits for a primary which does not exist. */
+const NO_PRIMARY_GRACE_MS = 5_000
+
+/** Every server that was started answers; one that needs a primary for its clone is not waited for when there is none. */
+function answering(cluster: Cluster): Condition<NodeStatus[]> {
+  const graceEnds = performance.now() + NO_PRIMARY_GRACE_MS
+  return {
+    what: 'every server to answer',
+    observe: async signal => {
+      const all = await cluster.status(signal)
+      const hasPrimary = all.some(({ role }) => role === 'primary')
+      if (hasPrimary || standbysOf(all).length === 0) for (const status of all) await requireAlive(cluster, status)
+      const silent = all.find(status => status.role === 'unreachable' && status.state === 'running')
+      if (silent === undefined) return met(all)
+      const isStuck = !hasPrimary && standbysOf(all).length > 0 && performance.now() > graceEnds
+      return isStuck ? met(all) : notMet(describe(silent))
+    },
+  }
+}
+
+async function onePrimary(cluster: Cluster, all: readonly NodeStatus[], options: UpOptions): Promise<PrimaryStatus> {
+  const primaries = all.filter(status => status.role === 'primary').sort((a, b) => b.timeline - a.timeline)
+  const [newest, ...superseded] = primaries
+  for (const { name } of superseded) {
+    cluster.emit({
+      kind: 'remark',
+      text: `${name} accepts writes beside ${newest?.name}, on an older timeline: it is stopped`,
+    })
+    await cluster.runtime.stop(name, 'fast', options)
+    await cluster.runtime.fence(name)
+  }
+  return newest ?? (await promoteMostAdvanced(cluster, all, options))
+}
+
+async function promoteMostAdvanced(
+  cluster: Cluster,
+  all: readonly NodeStatus[],
+  options: UpOptions,
+): Promise<PrimaryStatus> {
+  const [best] = standbysOf(all).sort((a, b) => b.timeline - a.timeline || Number(b.replayLsn - a.replayLsn))
+  if (best === undefined) return primaryOf(all)
+  cluster.emit({ kind: 'remark', text: `no node accepts writes: ${best.name}, which has received most, is promoted` })
+  await promote(cluster, best.name, options)
+  return primaryOf(await cluster.status(options.signal))
+}
+
+/** A standby connects within this, if it can at all: it tries every 100 ms. */
+const STREAMS_BY_ITSELF_MS = 5_000
+
+async function bringBack(
+  cluster: Cluster,
+  name: string,
+  options: UpOptions & { readonly primary: string },
+): Promise<void> {
+  const { runtime } = cluster
+  const { primary } = options
+  const status = await cluster.nodeStatus(name, options.signal)
+  const wasDown = status.role === 'unreachable' && status.state !== 'running'
+  if (wasDown) await runtime.start(name, { signal: options.signal })
+  try {
+    const patience =
+      status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)
+    await waitUntil(streaming(cluster, name, primary), { ...options, timeoutMs: patience })
+    await cluster.withSession(name, dropIdleSlots, options.signal)
+  } catch (error) {
+    if (!isLabError(error, 'TIMEOUT') || status.role === 'unreachable') throw error
+    cluster.emit({ kind: 'remark', text: `${name} cannot follow ${primary} as it is` })
+    const { by, why } = await rejoin(cluster, name, options)
+    cluster.emit({ kind: 'remark', text: `${name} is back by ${by}: ${why}` })
+  }
+}

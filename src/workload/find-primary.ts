@@ -1,0 +1,73 @@
+/**
+ * How a client that knows all nodes finds the one that accepts writes: it keeps asking each.
+ */
+import type { Cluster } from '../cluster/cluster.ts'
+import { codeOf, isLabError } from '../errors.ts'
+import type { Session } from '../postgres/connection.ts'
+import { CONNECTION_LOST } from '../postgres/sqlstate.ts'
+import { pause } from '../wait.ts'
+
+export interface FoundPrimary {
+  readonly node: string
+  readonly session: Session
+}
+
+export interface FindOptions {
+  readonly signal: AbortSignal
+  /** Told of each attempt that failed, by its code. */
+  readonly onError: (code: string) => void
+}
+
+/** A server that does not answer within this is given up, and asked anew: a frozen one never would. */
+const PATIENCE_MS = 1_000
+const BETWEEN_QUESTIONS_MS = 2
+const BETWEEN_ATTEMPTS_MS = 10
+
+/** Asks all nodes, over and over, until one is the primary. @throws LabError INTERRUPTED */
+export async function findPrimary(cluster: Cluster, { signal, onError }: FindOptions): Promise<FoundPrimary> {
+  const others = new AbortController()
+  const either = AbortSignal.any([signal, others.signal])
+  const searches = cluster.nodes.map(({ name }) => watchUntilPrimary(cluster, name, { signal: either, onError }))
+  try {
+    return await Promise.any(searches)
+  } finally {
+    others.abort()
+    void Promise.allSettled(searches)
+  }
+}
+
+/** Rejects when the signal fires, and only then. */
+async function watchUntilPrimary(cluster: Cluster, node: string, options: FindOptions): Promise<FoundPrimary> {
+  for (;;) {
+    const session = await askUntilPrimary(cluster, node, options)
+    if (session !== undefined) return { node, session }
+    await pause(BETWEEN_ATTEMPTS_MS, options.signal)
+  }
+}
+
+/** One connection: asked until its server is the primary, or it is lost. */
+async function askUntilPrimary(
+  cluster: Cluster,
+  node: string,
+  { signal, onError }: FindOptions,
+): Promise<Session | undefined> {
+  let session: Session | undefined
+  try {
+    session = await cluster.connect(node, { signal, connectTimeoutMs: PATIENCE_MS, applicationName: 'lab writer' })
+    while (await isInRecovery(session)) await pause(BETWEEN_QUESTIONS_MS, signal)
+    if (!signal.aborted) return session
+  } catch (error) {
+    if (!signal.aborted) onError(codeOf(isLabError(error, 'UNREACHABLE') ? error.cause : error) ?? CONNECTION_LOST)
+  }
+  await session?.[Symbol.asyncDispose]()
+  return undefined
+}
+
+async function isInRecovery(session: Session): Promise<boolean> {
+  const question = 'SELECT pg_is_in_recovery() AS in_recovery'
+  const [row] = await session.query<{ in_recovery: boolean }>(question, [], {
+    timeoutMs: PATIENCE_MS,
+    name: 'in_recovery',
+  })
+  return row?.in_recovery !== false
+}
