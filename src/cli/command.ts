@@ -1,0 +1,35 @@
+/**
+ * What a command of the command line is.
+ */
+import type { OptionSpecs, OptionValues } from '../demo.ts'
+import type { Lab } from '../lab.ts'
+import type { Narrator } from '../report/narrator.ts'
+import type { Terminal } from '../report/terminal.ts'
+import type { Interrupt } from './interrupt.ts'
+
+export interface CommandContext<O extends OptionSpecs = OptionSpecs> {
+  readonly options: OptionValues<O>
+  /** The words that are no options. */
+  readonly words: readonly string[]
+  /** Everything behind the command's name, as it was typed. */
+  readonly argv: readonly string[]
+  readonly terminal: Terminal
+  readonly narrate: Narrator
+  readonly interrupt: Interrupt
+  /** Opens the lab, says which runtime was chosen and why, and releases it when the command ends. */
+  readonly openLab: (options?: { readonly mayPull?: boolean }) => Promise<Lab>
+}
+
+export interface Command<O extends OptionSpecs = OptionSpecs> {
+  /** `psql [node]` */
+  readonly usage: string
+  readonly summary: string
+  readonly options: O
+  /** Hand unknown options on, instead of refusing them. */
+  readonly takesAnyOption?: boolean
+  /** Its result is the `--json` document; undefined where there is none. */
+  run(context: CommandContext<O>): Promise<unknown>
+}
+
+/** Keeps the types of the options together with the command that reads them. */
+export const command = <O extends OptionSpecs>(definition: Command<O>): Command => definition

@@ -1,0 +1,124 @@
+/**
+ * The commands that manage the cluster: up, down, status, psql, logs.
+ */
+import { spawn } from 'node:child_process'
+import { primaryOf, standbysOf, type Cluster } from '../cluster/cluster.ts'
+import { up } from '../cluster/up.ts'
+import { count, flag } from '../demo.ts'
+import { LabError } from '../errors.ts'
+import { formatMs } from '../report/format.ts'
+import { narrateStatus, statusDocument } from '../report/status.ts'
+import { command } from './command.ts'
+
+/** A first start on a slow disk, with a large image to unpack, has been seen to take a minute. */
+export const UP_TIMEOUT_MS = 180_000
+
+export const upCommand = command({
+  usage: 'up',
+  summary: 'bring the cluster up: one primary, every other node streaming from it',
+  options: {},
+  run: async ({ openLab, narrate, interrupt: { signal } }) => {
+    const { cluster } = await openLab({ mayPull: true })
+    const startedAt = performance.now()
+    await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
+    narrate.say(`up after ${formatMs(performance.now() - startedAt)}`)
+    const all = await cluster.status(signal)
+    narrateStatus(narrate, all)
+    return statusDocument(cluster, all)
+  },
+})
+
+export const downCommand = command({
+  usage: 'down',
+  summary: 'end the cluster and remove its data',
+  options: { keepData: flag('--keep-data', 'keep the data: the next up continues with it') },
+  run: async ({ openLab, narrate, terminal, options, interrupt: { signal } }) => {
+    const { cluster } = await openLab()
+    terminal.busy('ending every node')
+    await cluster.runtime.down({ keepData: options.keepData, signal })
+    narrate.say(options.keepData ? 'down; the data is kept' : 'down; nothing is left')
+    return undefined
+  },
+})
+
+export const statusCommand = command({
+  usage: 'status',
+  summary: 'roles, timelines, replication and slots, as the servers tell them',
+  options: {},
+  run: async ({ openLab, narrate, interrupt: { signal } }) => {
+    const { cluster } = await openLab()
+    const all = await cluster.status(signal)
+    narrateStatus(narrate, all)
+    return statusDocument(cluster, all)
+  },
+})
+
+export const psqlCommand = command({
+  usage: 'psql [node]',
+  summary: 'open psql on a node, the primary (the default), or a standby; what follows goes to psql',
+  options: {},
+  takesAnyOption: true,
+  run: async ({ openLab, argv, terminal, interrupt }) => {
+    const { cluster, topology } = await openLab()
+    const [first] = argv
+    const isTarget = first !== undefined && !first.startsWith('-')
+    const node = await resolveNode(cluster, isTarget ? first : 'primary', interrupt.signal)
+    const isTerminal = process.stdin.isTTY && process.stdout.isTTY
+    const psql = await cluster.runtime.psql(node, argv.slice(isTarget ? 1 : 0), { terminal: isTerminal })
+    if (psql === undefined) {
+      const { host, port } = cluster.runtime.clientEndpoint(node)
+      throw new LabError('NO_RUNTIME', 'there is no psql on this machine', {
+        hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq), or connect with any client to host=${host} port=${port} dbname=${topology.database} user=${topology.superuser.user}.`,
+      })
+    }
+    terminal.idle()
+    interrupt.leaveToChild()
+    process.exitCode = await runInForeground(psql.argv, psql.environment)
+    return undefined
+  },
+})
+
+/** `primary` and `standby` are roles before they are names: the container called pg_primary may be a standby today. */
+async function resolveNode(cluster: Cluster, target: string, signal: AbortSignal): Promise<string> {
+  if (target === 'primary') return primaryOf(await cluster.status(signal)).name
+  if (target !== 'standby') return cluster.node(target).name
+  const [standby] = standbysOf(await cluster.status(signal))
+  if (standby !== undefined) return standby.name
+  throw new LabError('UNKNOWN_NODE', 'no node is a standby now', { hint: 'pnpm run status shows the roles.' })
+}
+
+function runInForeground(
+  [file, ...args]: readonly [string, ...string[]],
+  environment: Readonly<Record<string, string>>,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } })
+    child.once('error', reject)
+    child.once('close', (code, killedBy) => resolve(code ?? (killedBy === null ? 1 : 128)))
+  })
+}
+
+export const logsCommand = command({
+  usage: 'logs [node]',
+  summary: "a server's log; without a node, the last lines of each",
+  options: {
+    lines: count('--lines <n>', { min: 1, max: 100_000, standard: 20 }, 'how many of the last lines'),
+    follow: flag('--follow', 'go on as the log grows, until Ctrl-C'),
+  },
+  run: async ({ openLab, words: [name], options, interrupt: { signal } }) => {
+    const { cluster } = await openLab()
+    const nodes = name === undefined ? cluster.nodes : [cluster.node(name)]
+    const write = (text: string): unknown => process.stdout.write(text)
+    if (options.follow) {
+      await Promise.all(
+        nodes.map(node => cluster.runtime.followLog(node.name, write, { signal, lines: options.lines })),
+      )
+      return undefined
+    }
+    for (const node of nodes) {
+      if (nodes.length > 1) write(`==> ${node.name} <==\n`)
+      write(`${await cluster.runtime.log(node.name, { lines: options.lines })}\n`)
+    }
+    return undefined
+  },
+})

@@ -1,0 +1,145 @@
+#!/usr/bin/env node
+/**
+ * The command line: `pg-failover-lab <command>`, or `pnpm run <command>`.
+ */
+import { AssertionError } from 'node:assert'
+import { cac, type CAC } from 'cac'
+import { benchCommand } from '../../bench/bench.ts'
+import failoverDemo from '../../demos/failover.ts'
+import replicationDemo from '../../demos/replication.ts'
+import { flag, text, type OptionSpecs } from '../demo.ts'
+import { Disposer } from '../dispose.ts'
+import { isLabError, LabError, messageOf, type LabErrorCode } from '../errors.ts'
+import { openLab } from '../lab.ts'
+import { toJson } from '../report/json.ts'
+import { Narrator } from '../report/narrator.ts'
+import { createTerminal, type Terminal } from '../report/terminal.ts'
+import type { Command } from './command.ts'
+import { downCommand, logsCommand, psqlCommand, statusCommand, upCommand } from './commands.ts'
+import { demoCommand } from './demo-command.ts'
+import { createInterrupt, INTERRUPTED_EXIT_CODE } from './interrupt.ts'
+
+const NEXT = ['pnpm run status', 'pnpm run psql', 'pnpm run psql standby', 'pnpm run failover', 'pnpm run down']
+
+const commands: readonly Command[] = [
+  upCommand,
+  downCommand,
+  statusCommand,
+  psqlCommand,
+  logsCommand,
+  demoCommand(replicationDemo, NEXT),
+  demoCommand(failoverDemo, NEXT),
+  benchCommand,
+]
+
+/** Options of every command. */
+const COMMON = {
+  file: text('--file <path>', 'the compose file (default: LAB_COMPOSE_FILE, else the one that comes with the lab)'),
+  runtime: text('--runtime <name>', 'docker or local (default: LAB_RUNTIME, else what is there)'),
+  json: flag('--json', 'print the result as one JSON document; everything else goes to stderr'),
+} satisfies OptionSpecs
+
+/** Errors that mean: used wrongly. */
+const USAGE_ERRORS: ReadonlySet<LabErrorCode> = new Set<LabErrorCode>([
+  'USAGE',
+  'COMPOSE_FILE_MISSING',
+  'COMPOSE_FILE_INVALID',
+  'NO_PRIMARY_SERVICE',
+  'UNKNOWN_VARIABLE',
+  'UNKNOWN_NODE',
+])
+
+/** Runs one command line to its exit code: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
+async function main(argv: readonly string[]): Promise<number> {
+  const cli = cac('pg-failover-lab').help()
+  for (const definition of commands) declare(cli, definition, argv)
+  try {
+    cli.parse(['node', 'pg-failover-lab', ...argv], { run: false })
+    if (cli.options['help'] === true) return 0
+    if (argv[0] === undefined) {
+      cli.outputHelp()
+      return 2
+    }
+    if (cli.matchedCommand === undefined) {
+      throw new LabError('USAGE', `there is no command "${argv[0]}"`, { hint: 'pg-failover-lab --help lists them.' })
+    }
+    await cli.runMatchedCommand()
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    return explain(error, createTerminal(process.stderr, process.env))
+  }
+}
+
+function declare(cli: CAC, definition: Command, argv: readonly string[]): void {
+  const declared = cli.command(definition.usage, definition.summary)
+  for (const { flags, description, default: standard } of Object.values({
+    ...definition.options,
+    ...COMMON,
+  } as OptionSpecs)) {
+    declared.option(flags, description, standard === undefined ? {} : { default: standard })
+  }
+  if (definition.takesAnyOption === true) declared.allowUnknownOptions()
+  const behindName = argv.slice(argv.indexOf(definition.usage.split(' ')[0] ?? '') + 1)
+  declared.action(async (...all: unknown[]) => {
+    const words = all.slice(0, -1).filter(word => typeof word === 'string')
+    await execute(definition, { given: all.at(-1) as Record<string, unknown>, words, argv: behindName })
+  })
+}
+
+interface Given {
+  readonly given: Readonly<Record<string, unknown>>
+  readonly words: readonly string[]
+  readonly argv: readonly string[]
+}
+
+async function execute(definition: Command, { given, words, argv }: Given): Promise<void> {
+  const options = Object.fromEntries(
+    Object.entries(definition.options).map(([name, spec]) => [name, spec.parse(given[name])]),
+  )
+  const isJson = COMMON.json.parse(given['json'])
+  const terminal = createTerminal(isJson ? process.stderr : process.stdout, process.env)
+  const narrate = new Narrator(terminal)
+  using interrupt = createInterrupt(() => terminal.print('interrupted: unwinding (once more ends it at once)'))
+  await using resources = new Disposer()
+  resources.defer(() => terminal.idle())
+  const open = async ({ mayPull = false } = {}): ReturnType<typeof openLab> => {
+    const onProgress = (step: string): void => terminal.busy(step)
+    const named = { file: COMMON.file.parse(given['file']), runtime: runtimeName(given['runtime']) }
+    const lab = resources.use(await openLab({ ...named, mayPull, signal: interrupt.signal, onProgress }))
+    if (definition !== psqlCommand && definition !== logsCommand) narrate.choice(lab.choice)
+    lab.cluster.onEvent(event => narrate.event(event))
+    return lab
+  }
+  const result = await definition.run({ options, words, argv, terminal, narrate, interrupt, openLab: open })
+  terminal.idle()
+  if (isJson && result !== undefined) process.stdout.write(`${toJson(result)}\n`)
+}
+
+function runtimeName(value: unknown): 'docker' | 'local' | undefined {
+  if (value === undefined || value === 'docker' || value === 'local') return value
+  throw new LabError('USAGE', `--runtime is "${JSON.stringify(value)}"`, { hint: 'It is docker or local.' })
+}
+
+/** The only place where an error is spoken. A stack trace is for a bug of ours, not for a user's mistake. */
+function explain(error: unknown, { print }: Terminal): number {
+  if (isLabError(error)) {
+    print(`error: ${error.message}`)
+    if (error.hint !== undefined) print(`hint: ${error.hint}`)
+    if (error.code === 'INTERRUPTED') return INTERRUPTED_EXIT_CODE
+    return USAGE_ERRORS.has(error.code) ? 2 : 1
+  }
+  if (error instanceof AssertionError) {
+    print(`the claim does not hold: ${error.message}`)
+    return 1
+  }
+  if (error instanceof Error && error.name === 'CACError') {
+    print(`error: ${error.message}`)
+    print('hint: --help shows the options.')
+    return 2
+  }
+  print(`bug: ${messageOf(error)}`)
+  if (error instanceof Error && error.stack !== undefined) print(error.stack)
+  return 1
+}
+
+process.exitCode = await main(process.argv.slice(2).filter((word, at) => !(word === '--' && at === 1)))

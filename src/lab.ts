@@ -1,0 +1,187 @@
+/**
+ * Composition: the compose file, a runtime for it, the cluster. The only file that names an adapter.
+ */
+import { createServer, type AddressInfo } from 'node:net'
+import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Cluster } from './cluster/cluster.ts'
+import { up } from './cluster/up.ts'
+import { isLabError, LabError, messageOf } from './errors.ts'
+import { createDockerRuntime } from './runtime/docker/docker.ts'
+import { createLocalRuntime } from './runtime/local/local.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import type { Variables } from './topology/interpolation.ts'
+import { readTopology, type Topology } from './topology/topology.ts'
+
+export interface LabOptions {
+  /** @default LAB_COMPOSE_FILE, else the docker-compose.yml that comes with the lab */
+  readonly file?: string | undefined
+  /** Wins over the `.env` beside the compose file. @default process.env */
+  readonly environment?: Variables | undefined
+  /** @default LAB_RUNTIME, else Docker if an engine answers and can run the image, else local */
+  readonly runtime?: Runtime['name'] | undefined
+  /** Whether a missing image may be pulled to find out if Docker can be used. @default false */
+  readonly mayPull?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((step: string) => void) | undefined
+}
+
+/** A cluster and how it came to its runtime. Disposing of it leaves the servers as they are. */
+export interface Lab extends AsyncDisposable {
+  readonly cluster: Cluster
+  readonly topology: Topology
+  readonly runtime: Runtime
+  /** Which runtime and why, in one line. */
+  readonly choice: string
+}
+
+/**
+ * Reads the compose file and chooses a runtime. Starts nothing.
+ * @throws LabError those of the compose file; NO_RUNTIME; IMAGE_UNAVAILABLE where Docker was asked for; USAGE
+ */
+export async function openLab(options: LabOptions = {}): Promise<Lab> {
+  const environment = options.environment ?? process.env
+  const topology = await readTopology({
+    file: options.file ?? (environment['LAB_COMPOSE_FILE'] || packagedComposeFile()),
+    environment,
+  })
+  const { runtime, why } = await chooseRuntime(topology, options)
+  const cluster = new Cluster(topology, runtime)
+  return {
+    cluster,
+    topology,
+    runtime,
+    choice: `${runtime.name === 'docker' ? 'Docker' : 'Local processes'}, with ${runtime.description}: ${why}`,
+    [Symbol.asyncDispose]: async () => {
+      await cluster[Symbol.asyncDispose]()
+      await runtime[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Beside package.json, which is one folder up from src/ and two from dist/src/. */
+function packagedComposeFile(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const file = join(folder, 'docker-compose.yml')
+    if (existsSync(file)) return file
+  }
+  throw new LabError('COMPOSE_FILE_MISSING', 'there is no docker-compose.yml beside the lab', {
+    hint: 'Name one with --file.',
+  })
+}
+
+interface Choice {
+  readonly runtime: Runtime
+  readonly why: string
+}
+
+async function chooseRuntime(topology: Topology, options: LabOptions): Promise<Choice> {
+  const named = options.runtime ?? topology.variables['LAB_RUNTIME']
+  switch (named) {
+    case 'docker':
+      return { runtime: await createDockerRuntime(topology), why: 'asked for' }
+    case 'local':
+      return { runtime: await createLocalRuntime(topology), why: 'asked for' }
+    case undefined:
+    case '':
+      return await chooseByWhatIsHere(topology, options)
+    default:
+      throw new LabError('USAGE', `LAB_RUNTIME is "${named}"`, {
+        hint: 'It is docker or local; without it the lab chooses.',
+      })
+  }
+}
+
+/** A cluster that is there already decides; then Docker, if it can run the image; then this machine's PostgreSQL. */
+async function chooseByWhatIsHere(topology: Topology, options: LabOptions): Promise<Choice> {
+  const local = await createLocalRuntime(topology).catch((error: unknown) => asLabError(error))
+  if (!(local instanceof LabError) && (await local.hasCluster())) return { runtime: local, why: 'the cluster is there' }
+  const docker = await usableDocker(topology, options)
+  if (!(docker instanceof LabError)) return { runtime: docker, why: 'a Docker Engine answers' }
+  if (!(local instanceof LabError)) return { runtime: local, why: docker.message }
+  throw new LabError('NO_RUNTIME', `${docker.message}, and ${local.message}`, {
+    hint: 'Start Docker, or install PostgreSQL 15 or later (Debian: apt-get install postgresql), or run pnpm install with its optional packages.',
+    cause: docker,
+  })
+}
+
+async function usableDocker(
+  topology: Topology,
+  { mayPull = false, signal, onProgress }: LabOptions,
+): Promise<Runtime | LabError> {
+  try {
+    const docker = await createDockerRuntime(topology)
+    if (!(await docker.hasCluster())) await docker.requireImages({ signal, onProgress, mayPull })
+    return docker
+  } catch (error) {
+    if (isLabError(error, 'INTERRUPTED')) throw error
+    return asLabError(error)
+  }
+}
+
+function asLabError(error: unknown): LabError {
+  return error instanceof LabError ? error : new LabError('NO_RUNTIME', messageOf(error), { cause: error })
+}
+
+export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'environment' | 'runtime'> {
+  /** Limit until every node streams, in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+  /** Its project, containers and folders are named so, and a random suffix. @default 'temporary' */
+  readonly name?: string | undefined
+}
+
+/**
+ * A cluster of its own for a test: free ports, its own names, and gone without a trace when it is disposed of.
+ * ```ts
+ * await using cluster = await startTemporaryCluster({ timeoutMs: 60_000 })
+ * ```
+ */
+export async function startTemporaryCluster(options: TemporaryClusterOptions): Promise<Cluster> {
+  const { name = 'temporary', timeoutMs, signal } = options
+  const project = `${name}-${randomBytes(4).toString('hex')}`
+  const base = options.environment ?? process.env
+  const described = await readTopology({ file: options.file ?? packagedComposeFile(), environment: base })
+  const ports = await freePorts(described.nodes.length)
+  const environment = {
+    ...base,
+    COMPOSE_PROJECT_NAME: project,
+    CONTAINER_PREFIX: project,
+    LAB_STATE_DIR: base['LAB_STATE_DIR'] || join(tmpdir(), 'pg-failover-lab'),
+    ...Object.fromEntries(described.nodes.map((node, at) => [`${node.name.toUpperCase()}_PORT`, String(ports[at])])),
+  }
+  const { topology, runtime } = await openLab({ ...options, environment, mayPull: true })
+  const cluster = new TemporaryCluster(topology, runtime)
+  try {
+    await up(cluster, { timeoutMs, signal })
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]()
+    throw error
+  }
+  return cluster
+}
+
+class TemporaryCluster extends Cluster {
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]()
+    await this.runtime.down({ keepData: false })
+    await this.runtime[Symbol.asyncDispose]()
+  }
+}
+
+/** Ports that nobody listens on now; held together until all are found, so that they differ. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const ports = servers.map(server => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}

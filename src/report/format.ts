@@ -1,0 +1,37 @@
+/**
+ * Figures as people read them. Pure.
+ */
+
+/** `0.42 ms`, `41.2 ms`, `1.31 s`. */
+export function formatMs(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`
+  return `${ms >= 100 ? ms.toFixed(0) : ms >= 1 ? ms.toFixed(1) : ms.toFixed(2)} ms`
+}
+
+/** `312 bytes`, `4.0 kB`, `16 MB`: powers of 1024 under PostgreSQL's names, as pg_size_pretty. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 || value >= 10 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** `1,204` */
+export const formatCount = (count: number): string => count.toLocaleString('en-US')
+
+/** Columns aligned, two spaces between; numbers to the right. The first row is the heading. */
+export function formatTable(rows: readonly (readonly (string | number)[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => String(row[column] ?? '').length)))
+  return rows.map(row =>
+    row
+      .map((cell, column) =>
+        typeof cell === 'number' ? String(cell).padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+}

@@ -1,0 +1,76 @@
+/**
+ * The narrator of demos and commands: what is done and why, and the very SQL and commands that ran.
+ */
+import type { ClusterEvent } from '../cluster/cluster.ts'
+import { formatTable } from './format.ts'
+import type { Terminal } from './terminal.ts'
+
+export class Narrator {
+  readonly #terminal: Terminal
+  #steps = 0
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal
+  }
+
+  title(text: string): void {
+    this.#terminal.print(this.#terminal.style.bold(text))
+  }
+
+  /** Which runtime, and why. */
+  choice(text: string): void {
+    this.#terminal.print(this.#terminal.style.dim(text))
+  }
+
+  /** Begins a numbered step: what is done, and why. */
+  step(what: string, why?: string): void {
+    const terminal = this.#terminal
+    terminal.print()
+    terminal.print(`${terminal.style.accent(`${++this.#steps}.`)} ${terminal.style.bold(what)}`)
+    if (why !== undefined) terminal.print(`   ${terminal.style.dim(why)}`)
+    terminal.busy(what)
+  }
+
+  /** A fact that was observed. */
+  say(text: string): void {
+    for (const line of text.split('\n')) this.#terminal.print(`   ${line}`)
+  }
+
+  /** Something acknowledged that is gone: the only red there is. */
+  loss(text: string): void {
+    this.say(this.#terminal.style.loss(text))
+  }
+
+  /** Rows in aligned columns under a heading. */
+  table(heading: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+    const [head = '', ...body] = formatTable([heading, ...rows])
+    this.say([this.#terminal.style.dim(head), ...body].join('\n'))
+  }
+
+  /** Shows what an operation did. */
+  event(event: ClusterEvent): void {
+    const { style } = this.#terminal
+    switch (event.kind) {
+      case 'sql': {
+        const [first = '', ...more] = event.text.trim().split('\n')
+        return this.say(
+          [
+            `${style.dim(`${event.node}=>`)} ${style.accent(first)}`,
+            ...more.map(line => `   ${style.accent(line)}`),
+          ].join('\n'),
+        )
+      }
+      case 'command':
+        return this.say(`${style.dim('$')} ${style.accent(event.text)}`)
+      case 'remark':
+        return this.say(event.text)
+      case 'progress':
+        return this.#terminal.busy(event.text)
+    }
+  }
+
+  /** The end of the work that a spinner may still show. */
+  done(): void {
+    this.#terminal.idle()
+  }
+}

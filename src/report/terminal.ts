@@ -1,0 +1,57 @@
+/**
+ * The terminal: one stream, colour only where it is wanted, a spinner only where somebody watches.
+ */
+import kleur from 'kleur'
+import spinner, { type Spinner } from 'yocto-spinner'
+import type { Variables } from '../topology/interpolation.ts'
+
+export interface Terminal {
+  /** One line, or several. */
+  readonly print: (text?: string) => void
+  /** Shows that something goes on, until the next print; nothing where nobody watches. */
+  readonly busy: (text: string) => void
+  /** Ends what {@link Terminal.busy} shows. */
+  readonly idle: () => void
+  readonly style: Style
+}
+
+/** One accent colour, dim for context, red only for loss. */
+export interface Style {
+  accent(text: string): string
+  dim(text: string): string
+  loss(text: string): string
+  bold(text: string): string
+}
+
+/** https://no-color.org, and FORCE_COLOR as node knows it. */
+export function createTerminal(stream: NodeJS.WriteStream, environment: Variables): Terminal {
+  const isWatched = stream.isTTY && environment['TERM'] !== 'dumb' && !environment['CI']
+  kleur.enabled = environment['FORCE_COLOR']
+    ? environment['FORCE_COLOR'] !== '0'
+    : stream.isTTY && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'
+  let current: Spinner | undefined
+  const idle = (): void => {
+    current?.stop()
+    current = undefined
+  }
+  return {
+    print: (text = '') => {
+      const going = current?.text
+      idle()
+      stream.write(`${text}\n`)
+      if (going !== undefined) current = spinner({ text: going, stream }).start()
+    },
+    busy: text => {
+      if (!isWatched) return
+      if (current === undefined) current = spinner({ text, stream }).start()
+      else current.text = text
+    },
+    idle,
+    style: {
+      accent: text => kleur.cyan(text),
+      dim: text => kleur.dim(text),
+      loss: text => kleur.red(text),
+      bold: text => kleur.bold(text),
+    },
+  }
+}
