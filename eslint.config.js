@@ -80,7 +80,7 @@ const NO_SLEEP = [
 ]
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '.lab/', '.ci/'] },
+  { ignores: ['dist/', 'coverage/', '.ci/'] },
   {
     files: ['**/*.{js,ts}'],
     extends: [js.configs.recommended],

@@ -2,88 +2,59 @@
  * Replication: what is written on the primary can be read on the replicas.
  * Question: how far behind are they, and what can they not do?
  * You will see: three names arrive on both replicas, an INSERT refused there, and the lag after a burst of 100 inserts.
- * Run: pnpm run demo
+ * Run: pnpm run demo [--inserts N]
  */
 import assert from 'node:assert/strict'
-import {
-  caughtUp,
-  count,
-  demo,
-  formatBytes,
-  formatMs,
-  narrateStatus,
-  parseLsn,
-  runBurst,
-  standbysOf,
-  waitUntil,
-} from '../src/index.ts'
+import * as lab from '../src/index.ts'
 
-const CATCH_UP = { timeoutMs: 30_000, hint: 'pnpm run status shows how far it is; pnpm run logs NODE shows why.' }
+const LIMIT = { timeoutMs: 30_000, hint: 'pnpm run status shows how far each node is; pnpm run logs NODE shows why.' }
 
-export default demo(
+const CREATE =
+  'CREATE TABLE IF NOT EXISTS users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, email text)'
+const INSERT = `INSERT INTO users (name, email) VALUES
+  ('Alice', 'alice@example.com'), ('Bob', 'bob@example.com'), ('Charlie', 'charlie@example.com') RETURNING id, name`
+const REPLICATION = 'SELECT application_name, state, sync_state, replay_lsn FROM pg_stat_replication'
+
+export default lab.demo(
   {
     name: 'demo',
     title: 'Replication: write on the primary, read on the replicas',
     summary: 'write on the primary, read on the replicas, measure the lag of a burst',
-    options: { inserts: count('--inserts <n>', { min: 1, max: 100_000, standard: 100 }, 'inserts in the burst') },
+    options: { inserts: lab.count('--inserts <n>', { min: 1, max: 100_000, standard: 100 }, 'inserts in the burst') },
   },
   async ({ cluster, narrate, signal, options }) => {
+    const learner = { as: 'superuser', signal } as const
+
     narrate.step('Who is who', 'Roles are not in any file: each server is asked whether it is in recovery.')
     const all = await cluster.status(signal)
-    const primary = await cluster.primary(signal)
-    const replicas = standbysOf(all).map(({ name }) => name)
-    narrateStatus(narrate, all)
-    const senders = await cluster.query(
-      primary.name,
-      'SELECT application_name, state, sync_state, replay_lsn FROM pg_stat_replication',
-      { signal },
-    )
-    for (const row of senders) narrate.say(Object.values(row).join(' | '))
+    const primary = lab.primaryOf(all).name
+    const replicas = lab.standbysOf(all).map(({ name }) => name)
+    lab.narrateStatus(narrate, all)
+    narrate.rows(await cluster.query(primary, REPLICATION, learner))
 
     narrate.step('A table on the primary', 'Standbys are byte-for-byte copies: it appears there by itself.')
-    await cluster.query(
-      primary.name,
-      'CREATE TABLE IF NOT EXISTS users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, email text)',
-      { as: 'superuser', signal },
-    )
+    await cluster.query(primary, CREATE, learner)
 
     narrate.step('Alice, Bob and Charlie are written on the primary')
-    const written = await cluster.query<{ id: string; name: string }>(
-      primary.name,
-      `INSERT INTO users (name, email) VALUES ('Alice', 'alice@example.com'), ('Bob', 'bob@example.com'), ('Charlie', 'charlie@example.com') RETURNING id, name`,
-      { as: 'superuser', signal },
-    )
-    const ids = written.map(({ id }) => id).join(', ')
-    narrate.say(written.map(({ id, name }) => `${id} ${name}`).join(' | '))
+    const written = await cluster.query<{ id: string; name: string }>(primary, INSERT, learner)
+    narrate.rows(written)
 
     narrate.step(
       'And read on both replicas',
-      'Each has them as soon as it has replayed the WAL up to where the primary was.',
+      'Each has them once it has replayed the WAL up to where the primary is now.',
     )
-    const [end] = await cluster.query<{ lsn: string }>(primary.name, 'SELECT pg_current_wal_lsn()::text AS lsn', {
-      signal,
-    })
+    const SELECT = `SELECT id, name FROM users WHERE id IN (${written.map(({ id }) => id).join(', ')}) ORDER BY id`
+    const [end] = await cluster.query<{ lsn: string }>(primary, 'SELECT pg_current_wal_lsn()::text AS lsn', learner)
     for (const replica of replicas) {
-      await waitUntil(caughtUp(cluster, replica, parseLsn(end?.lsn ?? '')), { ...CATCH_UP, signal })
-      const rows = await cluster.query<{ name: string }>(
-        replica,
-        `SELECT name FROM users WHERE id IN (${ids}) ORDER BY id`,
-        { as: 'superuser', signal },
-      )
-      narrate.say(rows.map(({ name }) => name).join(' | '))
-      assert.deepEqual(
-        rows.map(({ name }) => name),
-        ['Alice', 'Bob', 'Charlie'],
-        `${replica} has what the primary acknowledged`,
-      )
+      await lab.waitUntil(lab.caughtUp(cluster, replica, lab.parseLsn(end?.lsn ?? '')), { ...LIMIT, signal })
+      const read = await cluster.query(replica, SELECT, learner)
+      narrate.rows(read)
+      assert.deepEqual(read, written, `${replica} has what the primary acknowledged`)
     }
 
     narrate.step('A replica refuses writes', "It replays the primary's WAL, and writes none of its own.")
     for (const replica of replicas) {
-      const refusal = await cluster.attempt(replica, `INSERT INTO users (name) VALUES ('Mallory')`, {
-        as: 'superuser',
-        signal,
-      })
+      const refusal = await cluster.attempt(replica, "INSERT INTO users (name) VALUES ('Mallory')", learner)
       narrate.say(`ERROR ${refusal?.code}: ${refusal?.message}`)
       assert.equal(refusal?.code, '25006', `${replica} refuses to write: read_only_sql_transaction`)
     }
@@ -92,41 +63,25 @@ export default demo(
       `A burst of ${options.inserts} inserts`,
       'One connection, as fast as it goes. How far behind is each replica when the last one is acknowledged?',
     )
-    const burst = await runBurst(cluster, {
-      insert: `INSERT INTO users (name, email) VALUES ('burst ' || $1::int, 'burst@example.com')`,
+    const burst = await lab.runBurst(cluster, {
+      insert: "INSERT INTO users (name, email) VALUES ('burst ' || $1::int, 'burst@example.com')",
       count: 'SELECT count(*) FROM users',
       inserts: options.inserts,
-      timeoutMs: CATCH_UP.timeoutMs,
+      timeoutMs: LIMIT.timeoutMs,
       signal,
     })
-    narrate.table(
-      ['node', 'rows', 'behind', 'holds all after', 'looked every'],
-      [
-        [burst.primary.node, burst.primary.count, '', '', ''],
-        ...burst.standbys.map(s => [
-          s.node,
-          s.count,
-          formatBytes(s.bytesBehind),
-          formatMs(s.caughtUpMs),
-          formatMs(s.resolutionMs),
-        ]),
-      ],
-    )
+    lab.narrateBurst(narrate, burst)
+    for (const replica of replicas) {
+      const [row] = await cluster.query<{ count: string }>(replica, 'SELECT count(*) FROM users', learner)
+      assert.equal(Number(row?.count), burst.primary.count, `${replica} holds every row in the end`)
+    }
 
     narrate.step('Summary')
-    const slowest = Math.max(...burst.standbys.map(s => s.caughtUpMs))
+    const slowest = lab.formatMs(Math.max(...burst.standbys.map(({ caughtUpMs }) => caughtUpMs)))
     narrate.say(
-      `${options.inserts} inserts took ${formatMs(burst.burstMs)}; every replica held all of them at most ${formatMs(slowest)} later.`,
+      `${options.inserts} inserts took ${lab.formatMs(burst.burstMs)}; each replica held them all within ${slowest} more.`,
     )
-    narrate.say(
-      'Asynchronous replication: the primary did not wait for that. What if it had died in between? pnpm run failover',
-    )
-    const counts = await Promise.all(
-      replicas.map(replica =>
-        cluster.query<{ count: string }>(replica, 'SELECT count(*) FROM users', { as: 'superuser', signal }),
-      ),
-    )
-    for (const [row] of counts) assert.equal(Number(row?.count), burst.primary.count, 'every replica holds every row')
+    narrate.say('The primary did not wait for that. What if it had died in between? pnpm run failover')
     return { version: 1, runtime: cluster.runtime.name, inserts: options.inserts, ...burst }
   },
 )

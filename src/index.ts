@@ -27,6 +27,7 @@ export type { ConnectOptions, QueryOptions, Session } from './postgres/connectio
 export { bytesBehind, formatLsn, parseLsn, type Lsn } from './postgres/lsn.ts'
 export { ruleFor, type Certainty } from './postgres/sqlstate.ts'
 export type { PrimaryServer, Server, Slot, StandbyServer, WalSender } from './postgres/status.ts'
+export { narrateBurst } from './report/burst.ts'
 export { narrateFailover } from './report/failover.ts'
 export { formatBytes, formatCount, formatMs } from './report/format.ts'
 export type { Narrator } from './report/narrator.ts'

@@ -55,7 +55,7 @@ const STATUS_TIMEOUT_MS = 3_000
 export class Cluster implements AsyncDisposable {
   readonly topology: Topology
   readonly runtime: Runtime
-  readonly #sessions = new Sessions((node, signal) => this.connect(node, { signal }))
+  readonly #sessions = new Sessions((node, signal) => this.#connectToOurs(node, signal))
   readonly #listeners = new Set<(event: ClusterEvent) => void>()
 
   constructor(topology: Topology, runtime: Runtime) {
@@ -96,6 +96,20 @@ export class Cluster implements AsyncDisposable {
   /** Runs `use` with a connection that is shared and kept open: for short statements of the lab's own role. */
   async withSession<T>(node: string, use: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return await this.#sessions.with(node, use, signal)
+  }
+
+  /** A server that answers although our node does not run is somebody else's. @throws LabError OTHER_CLUSTER */
+  async #connectToOurs(name: string, signal: AbortSignal | undefined): Promise<Session> {
+    const address = { name, ...this.runtime.clientEndpoint(name) }
+    try {
+      const session = await this.connect(name, { signal })
+      if ((await this.runtime.state(name)) === 'running') return session
+      await session.query('SELECT 1') // fails if it was ours, and has just ended
+      await session[Symbol.asyncDispose]()
+    } catch (error) {
+      if (!isLabError(error, 'WRONG_PASSWORD') || (await this.runtime.state(name)) === 'running') throw error
+    }
+    throw otherCluster(address, `${name} is not running`)
   }
 
   /** Runs one statement on a node as an event that narrators show, and returns its rows. */
@@ -139,16 +153,9 @@ export class Cluster implements AsyncDisposable {
       return { ...address, ...server }
     } catch (error) {
       const isDown = !(error instanceof LabError) || isLabError(error, 'UNREACHABLE')
-      if (!isDown || signal?.aborted === true) throw await this.#explain(error, name)
+      if (!isDown || signal?.aborted === true) throw error
       return { ...address, role: 'unreachable', state: await this.runtime.state(name), reason: messageOf(error) }
     }
-  }
-
-  /** A refused password on a port where our node does not even run: the server there is somebody else's. */
-  async #explain(error: unknown, name: string): Promise<unknown> {
-    if (!isLabError(error, 'WRONG_PASSWORD') || (await this.runtime.state(name)) === 'running') return error
-    const address = { name, ...this.runtime.clientEndpoint(name) }
-    return otherCluster(address, `${name} is not running, and the server there refuses the lab's password`, error)
   }
 
   /**

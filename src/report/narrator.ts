@@ -47,6 +47,16 @@ export class Narrator {
     this.say([this.#terminal.style.dim(head), ...body].join('\n'))
   }
 
+  /** What a query returned, as psql shows it. */
+  rows(rows: readonly Readonly<Record<string, unknown>>[]): void {
+    const [first] = rows
+    if (first === undefined) return this.say('(0 rows)')
+    this.table(
+      Object.keys(first),
+      rows.map(row => Object.values(row).map(formatValue)),
+    )
+  }
+
   /** Shows what an operation did. */
   event(event: ClusterEvent): void {
     const { style } = this.#terminal
@@ -73,4 +83,9 @@ export class Narrator {
   done(): void {
     this.#terminal.idle()
   }
+}
+
+function formatValue(value: unknown): string {
+  if (value === null) return ''
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

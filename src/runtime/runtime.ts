@@ -1,5 +1,5 @@
 /**
- * The port: power over the nodes of a cluster, whatever they run on. Types only.
+ * The port: power over the nodes of a cluster, whatever they run on. Types, but for the signals.
  * It speaks of nodes, never of containers or processes; adapters are docker/ and local/, and only lab.ts names them.
  */
 
@@ -13,12 +13,12 @@ export interface Endpoint {
 export type NodeState = 'absent' | 'stopped' | 'running' | 'frozen'
 
 /**
- * How a running server is asked to end, by the signal PostgreSQL gives the meaning to:
- * `fast` SIGINT (disconnects clients, writes a checkpoint), `immediate` SIGQUIT (no checkpoint, as after a crash),
- * `smart` SIGTERM (waits for the clients to leave).
+ * How a running server is asked to end, and the signal that PostgreSQL gives this meaning to: `fast` disconnects clients
+ * and writes a checkpoint, `immediate` writes none, as after a crash, `smart` waits for the clients to leave.
  * https://www.postgresql.org/docs/current/server-shutdown.html
  */
-export type StopMode = 'fast' | 'immediate' | 'smart'
+export const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', smart: 'SIGTERM' } as const
+export type StopMode = keyof typeof STOP_SIGNALS
 
 /** What was done, as the command a person would type for it. */
 export type Done = Promise<string>

@@ -6,24 +6,20 @@ import { LabError } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { lastLines, run } from '../command.ts'
 import { requireFreePort } from '../ports.ts'
-import type {
-  CommandResult,
-  Done,
-  Endpoint,
-  Interruptible,
-  NodeState,
-  PsqlCommand,
-  Runtime,
-  StopMode,
-  UpOptions,
+import {
+  STOP_SIGNALS,
+  type CommandResult,
+  type Done,
+  type Endpoint,
+  type Interruptible,
+  type NodeState,
+  type PsqlCommand,
+  type Runtime,
+  type StopMode,
+  type UpOptions,
 } from '../runtime.ts'
 import { Containers, tolerateDone } from './containers.ts'
 import { connectEngine, requireImage } from './engine.ts'
-
-const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', smart: 'SIGTERM' } as const satisfies Record<
-  StopMode,
-  string
->
 
 /**
  * Finds the Docker Engine.

@@ -12,18 +12,10 @@ import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { met, notMet, waitUntil } from '../../wait.ts'
 import { lastLines, run, type CommandOptions } from '../command.ts'
 import { parseInitSql } from './init-sql.ts'
-import { bindOf, dataOf, exists, own, volumeOf, type Place } from './place.ts'
+import { beginInitialising } from './data.ts'
+import { bindOf, dataOf, own, volumeOf } from './place.ts'
 import { signalAll, waitUntilGone } from './processes.ts'
 import { nodeEnvironment, postgresCommand, serverProcesses, spawnDetached, type Host } from './server.ts'
-
-/** While this file is there, what is in PGDATA is half made. The last script of primary-init/ removes it. */
-const initialisingMarker = (place: Place, node: NodeSpec): string => join(volumeOf(place, node), 'initialising')
-
-/** Whether a node has data that it can start from. */
-export async function hasData(place: Place, node: NodeSpec): Promise<boolean> {
-  if (await exists(initialisingMarker(place, node))) return false
-  return await exists(join(dataOf(place, node), 'PG_VERSION'))
-}
 
 export interface InitialiseOptions {
   readonly topology: Topology
@@ -34,9 +26,7 @@ export interface InitialiseOptions {
 /** Makes the database of the first primary. Interrupted at any point, it starts from the beginning the next time. */
 export async function initialise(host: Host, node: NodeSpec, options: InitialiseOptions): Promise<void> {
   const { place } = host
-  await writeFile(initialisingMarker(place, node), '')
-  await own(place, initialisingMarker(place, node))
-  await rm(dataOf(place, node), { recursive: true, force: true })
+  await beginInitialising(place, node)
   const making: Making = {
     ...{ host, node, ...options },
     command: {

@@ -1,38 +1,36 @@
 /**
  * The local runtime: the cluster of docker-compose.yml as PostgreSQL processes of this machine.
  */
-import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isLabError, LabError, throwIfInterrupted } from '../../errors.ts'
-import { connect } from '../../postgres/connection.ts'
+import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
-import { met, notMet, waitUntil } from '../../wait.ts'
+import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
 import { lastLines, run } from '../command.ts'
 import { requireFreePort } from '../ports.ts'
-import type {
-  CommandResult,
-  Done,
-  Endpoint,
-  Interruptible,
-  NodeState,
-  PsqlCommand,
-  Runtime,
-  StopMode,
-  UpOptions,
+import {
+  STOP_SIGNALS,
+  type CommandResult,
+  type Done,
+  type Endpoint,
+  type Interruptible,
+  type NodeState,
+  type PsqlCommand,
+  type Runtime,
+  type StopMode,
+  type UpOptions,
 } from '../runtime.ts'
+import { findPrimary, takesConnections } from './answers.ts'
 import { followFile } from './follow-file.ts'
 import { cloneByBackupApi } from './clone.ts'
-import { hasData, initialise } from './initialise.ts'
+import { canStart, discard, fence, hasData, supersededPrimaries, trust } from './data.ts'
+import { initialise } from './initialise.ts'
 import { reachableBinaries } from './npm-binaries.ts'
-import { dataOf, exists, findPlace, logOf, own, preparePlace, volumeOf, type Place } from './place.ts'
+import { dataOf, exists, findPlace, logOf, preparePlace, type Place } from './place.ts'
 import { signalAll, waitUntilGone } from './processes.ts'
 import { nodeEnvironment, serverPid, serverProcesses, serverState, spawnServer, type Host } from './server.ts'
 
-const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', smart: 'SIGTERM' } as const satisfies Record<
-  StopMode,
-  NodeJS.Signals
->
 /** A fast shutdown writes a checkpoint, which can take its time on a slow disk. */
 const STOP_TIMEOUT_MS = 60_000
 
@@ -66,16 +64,18 @@ class LocalRuntime implements Runtime {
     if (resting.length === 0) return
     for (const node of resting) await requireFreePort(node.name, node.client)
     await preparePlace(this.#place, this.#topology)
-    await this.#settleRoles()
+    for (const node of await supersededPrimaries(this.#place, nodes)) {
+      if ((await serverState(this.#place, node)) === 'stopped') await fence(this.#place, node)
+    }
     const [first] = nodes
     if (first !== undefined && (await this.#isNewCluster())) {
       onProgress?.(`making a database for ${first.name}`)
       await initialise(this.#host, first, { topology: this.#topology, timeoutMs, signal })
     }
     const withData: NodeSpec[] = []
-    for (const node of resting) if (await this.#canStart(node)) withData.push(node)
+    for (const node of resting) if (await canStart(this.#place, node)) withData.push(node)
     await this.#startAndWait(withData, { timeoutMs, signal, onProgress })
-    if ((await this.#findPrimary(signal)) === undefined) return // whoever asked us to come up promotes one, then starts the rest
+    if ((await findPrimary(this.#topology, signal)) === undefined) return // whoever asked us to come up promotes one, then starts the rest
     await this.#startAndWait(
       resting.filter(node => !withData.includes(node)),
       { timeoutMs, signal, onProgress },
@@ -85,89 +85,32 @@ class LocalRuntime implements Runtime {
   async #startAndWait(nodes: readonly NodeSpec[], { timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
     await Promise.all(
       nodes.map(async node => {
-        onProgress?.((await this.#canStart(node)) ? `starting ${node.name}` : `cloning ${node.name}`)
+        onProgress?.((await canStart(this.#place, node)) ? `starting ${node.name}` : `cloning ${node.name}`)
         await this.start(node.name, { signal })
         await this.#waitForAnswer(node, { timeoutMs, signal })
       }),
     )
   }
 
-  async #waitForAnswer(node: NodeSpec, options: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
-    const observe = async (
-      signal: AbortSignal,
-    ): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> => {
-      try {
-        await using _session = await connect({
-          ...node.client,
-          ...this.#topology.lab,
-          database: this.#topology.database,
-          signal,
+  async #waitForAnswer(node: NodeSpec, { timeoutMs, signal }: Omit<UpOptions, 'onProgress'>): Promise<void> {
+    const answering: Condition<undefined> = {
+      what: `${node.name} to answer on port ${node.client.port}`,
+      observe: async signal => {
+        if (await takesConnections(this.#topology, node, signal)) return met(undefined)
+        if ((await serverState(this.#place, node)) === 'running') return notMet('it does not answer')
+        const lastWords = await this.log(node.name, { lines: 3 })
+        throw new LabError('NODE_FAILED', `${node.name} has ended; the last it said:\n${lastWords}`, {
+          hint: `The whole log: pnpm run logs ${node.name}`,
         })
-        return met(undefined)
-      } catch (error) {
-        if (!isLabError(error, 'UNREACHABLE')) throw error
-        if ((await serverState(this.#place, node)) === 'running') return notMet(error.message)
-        throw new LabError(
-          'NODE_FAILED',
-          `${node.name} ended while it was starting: ${await this.log(node.name, { lines: 3 })}`,
-          {
-            hint: `The whole log: pnpm run logs ${node.name}`,
-            cause: error,
-          },
-        )
-      }
+      },
     }
-    await waitUntil(
-      { what: `${node.name} to answer on port ${node.client.port}`, observe },
-      { ...options, intervalMs: 5 },
-    )
+    await waitUntil(answering, { timeoutMs, signal, intervalMs: 10 })
   }
 
   /** No node has data: then, and only then, a database is made. */
   async #isNewCluster(): Promise<boolean> {
     const withData = await Promise.all(this.#topology.nodes.map(node => hasData(this.#place, node)))
     return !withData.includes(true)
-  }
-
-  async #canStart(node: NodeSpec): Promise<boolean> {
-    return (await hasData(this.#place, node)) && !(await exists(this.#discardMarker(node)))
-  }
-
-  /**
-   * Of all nodes that could start as a primary, only the one on the newest timeline may: the others were the primary
-   * before a promotion that nobody fenced.
-   */
-  async #settleRoles(): Promise<void> {
-    const primaries: { readonly node: NodeSpec; readonly timeline: number }[] = []
-    for (const node of this.#topology.nodes) {
-      if (!(await hasData(this.#place, node)) || (await exists(this.#standbySignal(node)))) continue
-      primaries.push({ node, timeline: await newestTimeline(dataOf(this.#place, node)) })
-    }
-    const [, ...superseded] = primaries.sort((a, b) => b.timeline - a.timeline)
-    for (const { node } of superseded) {
-      if ((await serverState(this.#place, node)) === 'stopped') await this.fence(node.name)
-    }
-  }
-
-  async #findPrimary(signal: AbortSignal | undefined): Promise<NodeSpec | undefined> {
-    for (const node of this.#topology.nodes) if (await this.#isPrimary(node, signal)) return node
-    return undefined
-  }
-
-  async #isPrimary(node: NodeSpec, signal: AbortSignal | undefined): Promise<boolean> {
-    try {
-      await using session = await connect({
-        ...node.client,
-        ...this.#topology.lab,
-        database: this.#topology.database,
-        signal,
-      })
-      const [row] = await session.query<{ primary: boolean }>('SELECT NOT pg_is_in_recovery() AS primary')
-      return row?.primary === true
-    } catch (error) {
-      if (isLabError(error, 'UNREACHABLE')) return false
-      throw error
-    }
   }
 
   async hasCluster(): Promise<boolean> {
@@ -192,7 +135,7 @@ class LocalRuntime implements Runtime {
 
   async start(name: string, { signal }: Interruptible = {}): Done {
     const node = this.#spec(name)
-    if (!(await this.#canStart(node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
+    if (!(await canStart(this.#place, node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
       await this.#cloneByHand(node, signal)
     }
     await spawnServer(this.#host, node)
@@ -200,14 +143,14 @@ class LocalRuntime implements Runtime {
   }
 
   async #cloneByHand(target: NodeSpec, signal: AbortSignal | undefined): Promise<void> {
-    const source = await this.#findPrimary(signal)
+    const source = await findPrimary(this.#topology, signal)
     if (source === undefined) {
       throw new LabError('NO_PRIMARY', `${target.name} has no data, and there is no primary to clone it from`, {
         hint: 'pnpm run up promotes a standby when no primary is left.',
       })
     }
     await cloneByBackupApi({ place: this.#place, topology: this.#topology, source, target, signal })
-    await rm(this.#discardMarker(target), { force: true })
+    await trust(this.#place, target)
   }
 
   async stop(name: string, mode: StopMode, { signal }: Interruptible = {}): Done {
@@ -246,17 +189,11 @@ class LocalRuntime implements Runtime {
   }
 
   async fence(name: string): Done {
-    const path = this.#standbySignal(this.#spec(name))
-    await writeFile(path, '')
-    await own(this.#place, path)
-    return `touch ${path}`
+    return await fence(this.#place, this.#spec(name))
   }
 
   async discard(name: string): Done {
-    const path = this.#discardMarker(this.#spec(name))
-    await writeFile(path, '')
-    await own(this.#place, path)
-    return `touch ${path}`
+    return await discard(this.#place, this.#spec(name))
   }
 
   async runOffline(
@@ -313,17 +250,4 @@ class LocalRuntime implements Runtime {
   #spec(name: string): NodeSpec {
     return nodeNamed(this.#topology, name)
   }
-  #standbySignal(node: NodeSpec): string {
-    return join(dataOf(this.#place, node), 'standby.signal')
-  }
-  #discardMarker(node: NodeSpec): string {
-    return join(volumeOf(this.#place, node), 'clone-anew')
-  }
-}
-
-/** Every promotion leaves a history file, named by its timeline. */
-async function newestTimeline(data: string): Promise<number> {
-  const files = await readdir(join(data, 'pg_wal')).catch(() => [])
-  const histories = files.filter(name => /^[0-9A-F]{8}\.history$/.test(name))
-  return Math.max(1, ...histories.map(name => Number.parseInt(name.slice(0, 8), 16)))
 }

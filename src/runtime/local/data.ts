@@ -1,0 +1,67 @@
+/**
+ * What the files of a node say of it: whether it has data, whether it may start, and as what.
+ */
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { NodeSpec } from '../../topology/topology.ts'
+import { dataOf, exists, own, volumeOf, type Place } from './place.ts'
+
+/** While this file is there, what is in PGDATA is half made. The last script of primary-init/ removes it. */
+const initialisingMarker = (place: Place, node: NodeSpec): string => join(volumeOf(place, node), 'initialising')
+/** While this file is there, what is in PGDATA is not to be trusted: the next start clones. */
+const discardMarker = (place: Place, node: NodeSpec): string => join(volumeOf(place, node), 'clone-anew')
+/** https://www.postgresql.org/docs/current/warm-standby.html#STANDBY-SERVER-OPERATION */
+const standbySignal = (place: Place, node: NodeSpec): string => join(dataOf(place, node), 'standby.signal')
+
+/** Whether a node has a whole database. */
+export async function hasData(place: Place, node: NodeSpec): Promise<boolean> {
+  if (await exists(initialisingMarker(place, node))) return false
+  return await exists(join(dataOf(place, node), 'PG_VERSION'))
+}
+
+/** Whether a node can start from its data, without being cloned first. */
+export async function canStart(place: Place, node: NodeSpec): Promise<boolean> {
+  return (await hasData(place, node)) && !(await exists(discardMarker(place, node)))
+}
+
+/** Its data can start only as a standby. Returns what was done, as a command. */
+export const fence = (place: Place, node: NodeSpec): Promise<string> => touch(place, standbySignal(place, node))
+
+/** Its data is worth nothing. Returns what was done, as a command. */
+export const discard = (place: Place, node: NodeSpec): Promise<string> => touch(place, discardMarker(place, node))
+
+/** Its data has been made anew. */
+export const trust = (place: Place, node: NodeSpec): Promise<void> => rm(discardMarker(place, node), { force: true })
+
+/** Its data is being made from nothing. */
+export async function beginInitialising(place: Place, node: NodeSpec): Promise<void> {
+  await touch(place, initialisingMarker(place, node))
+  await rm(dataOf(place, node), { recursive: true, force: true })
+}
+
+async function touch(place: Place, path: string): Promise<string> {
+  await writeFile(path, '')
+  await own(place, path)
+  return `touch ${path}`
+}
+
+/**
+ * The nodes that would start as a primary although another one is on a newer timeline: they were the primary before a
+ * promotion that nobody fenced.
+ */
+export async function supersededPrimaries(place: Place, nodes: readonly NodeSpec[]): Promise<readonly NodeSpec[]> {
+  const primaries: { readonly node: NodeSpec; readonly timeline: number }[] = []
+  for (const node of nodes) {
+    if (!(await hasData(place, node)) || (await exists(standbySignal(place, node)))) continue
+    primaries.push({ node, timeline: await newestTimeline(dataOf(place, node)) })
+  }
+  const [, ...superseded] = primaries.sort((a, b) => b.timeline - a.timeline)
+  return superseded.map(({ node }) => node)
+}
+
+/** Every promotion leaves a history file, named by its timeline. */
+async function newestTimeline(data: string): Promise<number> {
+  const files = await readdir(join(data, 'pg_wal')).catch(() => [])
+  const histories = files.filter(name => /^[0-9A-F]{8}\.history$/.test(name))
+  return Math.max(1, ...histories.map(name => Number.parseInt(name.slice(0, 8), 16)))
+}
