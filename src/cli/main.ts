@@ -117,7 +117,7 @@ async function execute(definition: Command, { given, words, argv }: Given): Prom
 
 function runtimeName(value: unknown): 'docker' | 'local' | undefined {
   if (value === undefined || value === 'docker' || value === 'local') return value
-  throw new LabError('USAGE', `--runtime is "${JSON.stringify(value)}"`, { hint: 'It is docker or local.' })
+  throw new LabError('USAGE', `--runtime is ${JSON.stringify(value)}`, { hint: 'It is docker or local.' })
 }
 
 /** The only place where an error is spoken. A stack trace is for a bug of ours, not for a user's mistake. */

@@ -70,6 +70,8 @@ async function onePrimary(cluster: Cluster, all: readonly NodeStatus[], options:
     await cluster.runtime.stop(name, 'fast', options)
     await cluster.runtime.fence(name)
   }
+  // At once: what they wrote beside the other is on no timeline that they could follow.
+  for (const { name } of superseded) await rejoin(cluster, name, options)
   return newest ?? (await promoteMostAdvanced(cluster, all, options))
 }
 
@@ -96,8 +98,9 @@ async function bringBack(
   const { runtime } = cluster
   const { primary } = options
   const status = await cluster.nodeStatus(name, options.signal)
-  const wasDown = status.role === 'unreachable' && status.state !== 'running'
-  if (wasDown) await runtime.start(name, { signal: options.signal })
+  const state = status.role === 'unreachable' ? status.state : 'running'
+  if (state === 'frozen') await runtime.thaw(name)
+  if (state === 'stopped' || state === 'absent') await runtime.start(name, { signal: options.signal })
   try {
     const patience =
       status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)

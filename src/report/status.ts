@@ -35,7 +35,7 @@ export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[]): vo
   narrate.table(['node', 'role', 'timeline', 'LSN', 'replication', 'behind', 'address'], rows)
   for (const status of all)
     if (status.role === 'unreachable') narrate.say(`${status.name} is ${status.state}: ${status.reason}`)
-  if (primary === undefined) return
+  if (primary === undefined) return narrate.say('no node accepts writes; pnpm run up brings the cluster up')
   narrate.say('')
   const slots = primary.slots.map(slot => [
     slot.slotName,

@@ -43,6 +43,7 @@ export class Writer implements AsyncDisposable {
   #next = 0
   #search: Promise<string> | undefined
   #spare: Session | undefined
+  #stopped: Promise<History> | undefined
 
   constructor(
     cluster: Cluster,
@@ -80,6 +81,10 @@ export class Writer implements AsyncDisposable {
 
   /** Ends the client, lets what is in flight settle, and returns the frozen history. Idempotent. */
   async stop(): Promise<History> {
+    return await (this.#stopped ??= this.#stop())
+  }
+
+  async #stop(): Promise<History> {
     this.#end.abort()
     await Promise.all(this.#lanes)
     await this.#spare?.[Symbol.asyncDispose]()
@@ -99,7 +104,10 @@ export class Writer implements AsyncDisposable {
       if (session === undefined) continue
       const id = this.#next++
       const dueAt = this.#startedAt + (id * 1000) / this.#options.ratePerSecond
-      if (dueAt > performance.now()) await pause(dueAt - performance.now(), this.#signal).catch(() => undefined)
+      // A timer may fire up to a millisecond early, and nothing is sent before it is due.
+      while (dueAt > performance.now() && !this.#isOver()) {
+        await pause(dueAt - performance.now(), this.#signal).catch(() => undefined)
+      }
       if (this.#isOver()) break
       if (!(await this.#write(session, id, dueAt))) {
         session.destroy(new Error('given up'))

@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import type { StatusDocument } from '../../src/index.ts'
@@ -15,7 +16,8 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface CliResult {
-  readonly exitCode: number | null
+  /** As a shell counts it: 128 and the signal's number for a process that a signal ended. */
+  readonly exitCode: number
   readonly stdout: string
   readonly stderr: string
 }
@@ -36,8 +38,9 @@ export class Invocation {
     const limit = setTimeout(() => this.#signal('SIGKILL'), TIMEOUT_MS)
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject)
-      this.#child.once('close', exitCode => {
+      this.#child.once('close', (code, signal) => {
         clearTimeout(limit)
+        const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal])
         resolve({ exitCode, stdout: this.#stdout, stderr: this.#stderr })
       })
     })
@@ -120,14 +123,14 @@ export class CliCluster implements AsyncDisposable {
   }
 
   /** Runs a command with --json, which must succeed, and returns the one document on its stdout. */
-  async json<T>(...args: readonly string[]): Promise<{ readonly document: T; readonly narration: string }> {
+  async json(...args: readonly string[]): Promise<{ readonly document: unknown; readonly narration: string }> {
     const { exitCode, stdout, stderr } = await this.run(...args, '--json')
     expect(exitCode, stdout + stderr).toBe(0)
-    return { document: JSON.parse(stdout) as T, narration: stderr }
+    return { document: JSON.parse(stdout) as unknown, narration: stderr }
   }
 
   async nodes(): Promise<StatusDocument['nodes']> {
-    return (await this.json<StatusDocument>('status')).document.nodes
+    return ((await this.json('status')).document as StatusDocument).nodes
   }
 
   /** `down`, which must work whatever has happened. */
@@ -135,6 +138,16 @@ export class CliCluster implements AsyncDisposable {
     const { exitCode, stdout, stderr } = await this.run('down')
     if (exitCode !== 0) throw new Error(`down failed with ${exitCode}: ${stdout}${stderr}`)
   }
+}
+
+/** The fact and what to do about it, on stderr, and no stack trace. */
+export function expectRefusal({ exitCode, stdout, stderr }: CliResult, expected: { readonly exitCode: 1 | 2; readonly fact: string | RegExp; readonly hint?: string }): void {
+  expect(exitCode, stdout + stderr).toBe(expected.exitCode)
+  const [, fact = '', hint = ''] = /^error: (.*)\nhint: (.*)\n$/s.exec(stderr) ?? []
+  expect(fact, stderr).toMatch(expected.fact)
+  expect(hint, stderr).toMatch(/^([A-Z]|docker |pnpm |pg-failover-lab |--help )/)
+  expect(hint).toContain(expected.hint ?? '')
+  expect(stderr, 'a stack trace').not.toMatch(/^ +at /m)
 }
 
 /** Fails unless one node is primary and every other one streams, on one timeline; returns the primary's name. */

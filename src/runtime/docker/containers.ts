@@ -1,7 +1,7 @@
 /**
  * The containers of a Compose project, found by Compose's own labels, and what is done to them through the engine.
  */
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
 import tar from 'tar-stream'
@@ -106,13 +106,8 @@ export class Containers {
     { lines }: { readonly lines: number },
   ): Promise<{ stdout: string; stderr: string }> {
     const streams = { stdout: new PassThrough(), stderr: new PassThrough() }
-    const raw = await container.logs({
-      stdout: true,
-      stderr: true,
-      tail: lines,
-      follow: true,
-      until: Math.ceil(Date.now() / 1000),
-    })
+    // Not follow with until: on a container that writes nothing more, that answer never ends.
+    const raw = Readable.from(await container.logs({ stdout: true, stderr: true, tail: lines, follow: false }))
     this.#engine.modem.demuxStream(raw, streams.stdout, streams.stderr)
     raw.on('end', () => Object.values(streams).forEach(stream => stream.end()))
     const [stdout, stderr] = await Promise.all([text(streams.stdout), text(streams.stderr)])

@@ -6,16 +6,23 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { escapeIdentifier } from 'pg'
-import { isLabError, LabError } from '../../errors.ts'
+import { LabError } from '../../errors.ts'
 import { connect, type Session } from '../../postgres/connection.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
-import { met, notMet, waitUntil } from '../../wait.ts'
+import { waitUntil } from '../../wait.ts'
 import { lastLines, run, type CommandOptions } from '../command.ts'
 import { parseInitSql } from './init-sql.ts'
 import { beginInitialising } from './data.ts'
 import { bindOf, dataOf, own, volumeOf } from './place.ts'
 import { signalAll, waitUntilGone } from './processes.ts'
-import { nodeEnvironment, postgresCommand, serverProcesses, spawnDetached, type Host } from './server.ts'
+import {
+  nodeEnvironment,
+  postgresCommand,
+  serverProcesses,
+  spawnDetached,
+  takesConnections,
+  type Host,
+} from './server.ts'
 
 export interface InitialiseOptions {
   readonly topology: Topology
@@ -78,19 +85,8 @@ async function connectBySocket({ host, node, topology, signal }: Making, databas
 
 async function createDatabase(making: Making): Promise<void> {
   const { host, node, topology, timeoutMs, signal } = making
-  const accepting = {
-    what: `${node.name} to take connections for its init scripts`,
-    observe: async () => {
-      try {
-        return met(await connectBySocket(making, 'postgres'))
-      } catch (error) {
-        if (isLabError(error, 'UNREACHABLE') && (await serverProcesses(host.place, node)).length > 0)
-          return notMet(error.message)
-        throw error
-      }
-    },
-  }
-  await using session = await waitUntil(accepting, { timeoutMs, signal, intervalMs: 5 })
+  await waitUntil(takesConnections(host.place, node), { timeoutMs, signal, intervalMs: 2 })
+  await using session = await connectBySocket(making, 'postgres')
   if (topology.database !== 'postgres') await session.query(`CREATE DATABASE ${escapeIdentifier(topology.database)}`)
 }
 

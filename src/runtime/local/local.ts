@@ -1,13 +1,13 @@
 /**
  * The local runtime: the cluster of docker-compose.yml as PostgreSQL processes of this machine.
  */
-import { readFile, rm, rmdir } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
-import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
+import { met, notMet, waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
-import { lastLines, run } from '../command.ts'
+import { run } from '../command.ts'
 import { requireFreePort } from '../ports.ts'
 import {
   STOP_SIGNALS,
@@ -21,7 +21,7 @@ import {
   type StopMode,
   type UpOptions,
 } from '../runtime.ts'
-import { findPrimary, takesConnections } from './answers.ts'
+import { findPrimary } from './find-primary.ts'
 import { followFile } from './follow-file.ts'
 import { cloneByBackupApi } from './clone.ts'
 import { canStart, discard, fence, hasData, supersededPrimaries, trust } from './data.ts'
@@ -29,7 +29,16 @@ import { initialise } from './initialise.ts'
 import { reachableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, logOf, preparePlace, type Place } from './place.ts'
 import { signalAll, waitUntilGone } from './processes.ts'
-import { nodeEnvironment, serverPid, serverProcesses, serverState, spawnServer, type Host } from './server.ts'
+import {
+  lastWords,
+  nodeEnvironment,
+  serverPid,
+  serverProcesses,
+  serverState,
+  spawnServer,
+  takesConnections,
+  type Host,
+} from './server.ts'
 
 /** A fast shutdown writes a checkpoint, which can take its time on a slow disk. */
 const STOP_TIMEOUT_MS = 60_000
@@ -87,24 +96,9 @@ class LocalRuntime implements Runtime {
       nodes.map(async node => {
         onProgress?.((await canStart(this.#place, node)) ? `starting ${node.name}` : `cloning ${node.name}`)
         await this.start(node.name, { signal })
-        await this.#waitForAnswer(node, { timeoutMs, signal })
+        await waitUntil(takesConnections(this.#place, node), { timeoutMs, signal, intervalMs: 2 })
       }),
     )
-  }
-
-  async #waitForAnswer(node: NodeSpec, { timeoutMs, signal }: Omit<UpOptions, 'onProgress'>): Promise<void> {
-    const answering: Condition<undefined> = {
-      what: `${node.name} to answer on port ${node.client.port}`,
-      observe: async signal => {
-        if (await takesConnections(this.#topology, node, signal)) return met(undefined)
-        if ((await serverState(this.#place, node)) === 'running') return notMet('it does not answer')
-        const lastWords = await this.log(node.name, { lines: 3 })
-        throw new LabError('NODE_FAILED', `${node.name} has ended; the last it said:\n${lastWords}`, {
-          hint: `The whole log: pnpm run logs ${node.name}`,
-        })
-      },
-    }
-    await waitUntil(answering, { timeoutMs, signal, intervalMs: 10 })
   }
 
   /** No node has data: then, and only then, a database is made. */
@@ -169,7 +163,11 @@ class LocalRuntime implements Runtime {
   }
 
   async freeze(name: string): Done {
-    return `kill -STOP ${(await this.#standStill(name)).join(' ')}`
+    const pids = await this.#standStill(name)
+    // The signal is only sent by then: on a busy machine its processes go on for a moment.
+    const observe = async () => ((await this.state(name)) === 'running' ? notMet('it runs') : met(undefined))
+    await waitUntil({ what: `${name} to stand still`, observe }, { timeoutMs: 10_000, intervalMs: 1 })
+    return `kill -STOP ${pids.join(' ')}`
   }
 
   /** The postmaster first, so that it starts no more children while the others are looked up. */
@@ -218,7 +216,7 @@ class LocalRuntime implements Runtime {
   }
 
   async log(node: string, { lines }: { readonly lines: number }): Promise<string> {
-    return lastLines(await readFile(logOf(this.#place, this.#spec(node)), 'utf8').catch(() => ''), lines)
+    return await lastWords(this.#place, this.#spec(node), lines)
   }
 
   async followLog(

@@ -4,8 +4,11 @@
 import { spawn } from 'node:child_process'
 import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LabError } from '../../errors.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
+import { met, notMet, type Condition } from '../../wait.ts'
 import type { Binaries } from '../binaries.ts'
+import { lastLines } from '../command.ts'
 import type { Endpoint, NodeState } from '../runtime.ts'
 import { bindOf, dataOf, logOf, pidFileOf, volumeOf, type Place } from './place.ts'
 import { commandLine, processState, processTree } from './processes.ts'
@@ -129,3 +132,36 @@ export async function serverPid(place: Place, node: NodeSpec): Promise<number> {
   // Empty for the moment in which the entrypoint becomes the server by exec.
   return command === '' || command.includes(`-D ${dataOf(place, node)} `) ? pid : 0
 }
+
+/**
+ * The server takes connections: its postmaster.pid says so, as pg_ctl reads it. Trying to connect instead would cost a
+ * process for each try, just while the server is busy starting.
+ */
+export function takesConnections(place: Place, node: NodeSpec): Condition<undefined> {
+  return {
+    what: `${node.name} to take connections`,
+    observe: async () => {
+      const state = await serverState(place, node)
+      const lines = (await readFile(join(dataOf(place, node), 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+      const [pid = '', status = ''] = [lines[0], lines[PID_FILE_STATUS_LINE]]
+      if (state === 'running' && status.trim() === 'ready' && Number(pid) === (await serverPid(place, node)))
+        return met(undefined)
+      if (state === 'running')
+        return notMet(status.trim() === '' ? 'it has just been started' : `it is ${status.trim()}`)
+      throw new LabError(
+        'NODE_FAILED',
+        `${node.name} has ended; the last it said:\n${await lastWords(place, node, 3)}`,
+        {
+          hint: `The whole log: pnpm run logs ${node.name}`,
+        },
+      )
+    },
+  }
+}
+
+/** https://git.postgresql.org/gitweb/?p=postgresql.git;f=src/include/utils/pidfile.h, LOCK_FILE_LINE_PM_STATUS, from 0 */
+const PID_FILE_STATUS_LINE = 7
+
+/** The last lines of the node's log. */
+export const lastWords = async (place: Place, node: NodeSpec, lines: number): Promise<string> =>
+  lastLines(await readFile(logOf(place, node), 'utf8').catch(() => ''), lines)
