@@ -1,4 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { defineConfig } from 'vitest/config'
+
+// Two runs beside each other must not take each other's clusters for leftovers.
+process.env['LAB_TEST_RUN'] ??= randomBytes(2).toString('hex')
 
 export default defineConfig({
   test: {

@@ -32,7 +32,12 @@ export class Invocation {
 
   constructor(args: readonly string[], environment: Environment) {
     const argv = ['--import', 'tsx', 'src/cli/main.ts', ...args]
-    this.#child = spawn(process.execPath, argv, { cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    this.#child = spawn(process.execPath, argv, {
+      cwd: ROOT,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
     this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (this.#stdout += chunk))
     this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (this.#stderr += chunk))
     const limit = setTimeout(() => this.#signal('SIGKILL'), TIMEOUT_MS)
@@ -53,7 +58,10 @@ export class Invocation {
   /** Waits until its output has `text`, or until it has ended without. */
   async shows(text: string): Promise<void> {
     const what = `the command to print "${text}"`
-    const shown = { what, observe: async () => (this.output.includes(text) || this.hasEnded ? met(undefined) : notMet(this.output)) }
+    const shown = {
+      what,
+      observe: async () => (this.output.includes(text) || this.hasEnded ? met(undefined) : notMet(this.output)),
+    }
     await waitUntil(shown, { timeoutMs: TIMEOUT_MS, intervalMs: 1 })
   }
 
@@ -76,7 +84,8 @@ export class Invocation {
   }
 }
 
-export const runCli = (args: readonly string[], environment: Environment): Promise<CliResult> => new Invocation(args, environment).ended
+export const runCli = (args: readonly string[], environment: Environment): Promise<CliResult> =>
+  new Invocation(args, environment).ended
 
 /** Names and ports of a cluster that the command line can manage, and `down` when it is disposed of. Starts nothing. */
 export class CliCluster implements AsyncDisposable {
@@ -92,7 +101,11 @@ export class CliCluster implements AsyncDisposable {
 
   static async describe(runtime: TestRuntime, environment: Environment = {}): Promise<CliCluster> {
     const project = `${TEST_PREFIX}-${randomBytes(4).toString('hex')}`
-    const names = { COMPOSE_PROJECT_NAME: project, CONTAINER_PREFIX: project, LAB_RUNTIME: runtime === 'docker' ? 'docker' : 'local' }
+    const names = {
+      COMPOSE_PROJECT_NAME: project,
+      CONTAINER_PREFIX: project,
+      LAB_RUNTIME: runtime === 'docker' ? 'docker' : 'local',
+    }
     const ports = { PRIMARY_PORT: await freePort(), REPLICA1_PORT: await freePort(), REPLICA2_PORT: await freePort() }
     return new CliCluster(runtime, project, { ...plainEnvironment(runtime), ...names, ...ports, ...environment })
   }
@@ -141,7 +154,10 @@ export class CliCluster implements AsyncDisposable {
 }
 
 /** The fact and what to do about it, on stderr, and no stack trace. */
-export function expectRefusal({ exitCode, stdout, stderr }: CliResult, expected: { readonly exitCode: 1 | 2; readonly fact: string | RegExp; readonly hint?: string }): void {
+export function expectRefusal(
+  { exitCode, stdout, stderr }: CliResult,
+  expected: { readonly exitCode: 1 | 2; readonly fact: string | RegExp; readonly hint?: string },
+): void {
   expect(exitCode, stdout + stderr).toBe(expected.exitCode)
   const [, fact = '', hint = ''] = /^error: (.*)\nhint: (.*)\n$/s.exec(stderr) ?? []
   expect(fact, stderr).toMatch(expected.fact)
@@ -155,13 +171,18 @@ export async function expectAllStreaming(cluster: CliCluster): Promise<string> {
   const nodes = await cluster.nodes()
   const seen = nodes.map(node => (node.role === 'standby' ? `standby ${node.walReceiver?.status}` : node.role)).sort()
   expect(seen).toEqual(['primary', 'standby streaming', 'standby streaming'])
-  expect(new Set(nodes.map(node => (node.role === 'unreachable' ? undefined : node.timeline))).size, 'one timeline').toBe(1)
+  expect(
+    new Set(nodes.map(node => (node.role === 'unreachable' ? undefined : node.timeline))).size,
+    'one timeline',
+  ).toBe(1)
   return nodes.find(({ role }) => role === 'primary')!.name
 }
 
 /** The test runner's own settings for colour and such are not what a person's shell has. */
 function plainEnvironment(runtime: TestRuntime): Environment {
-  const inherited = Object.entries(testEnvironment(runtime)).filter(([name]) => !/^(FORCE_COLOR|NO_COLOR|CI|NODE_OPTIONS|VITEST.*|TEST|NODE_ENV|LAB_COMPOSE_FILE)$/.test(name))
+  const inherited = Object.entries(testEnvironment(runtime)).filter(
+    ([name]) => !/^(FORCE_COLOR|NO_COLOR|CI|NODE_OPTIONS|VITEST.*|TEST|NODE_ENV|LAB_COMPOSE_FILE)$/.test(name),
+  )
   return Object.fromEntries(inherited)
 }
 

@@ -20,7 +20,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   for (const [runtime, why] of Object.entries(missing)) {
     if (why === undefined) continue
     process.stderr.write(`left out: every test on the runtime ${runtime}: ${why}\n`)
-    if ((process.env['LAB_REQUIRE_RUNTIMES'] ?? '').split(',').includes(runtime)) throw new Error(`${runtime} is required, but ${why}`)
+    if ((process.env['LAB_REQUIRE_RUNTIMES'] ?? '').split(',').includes(runtime))
+      throw new Error(`${runtime} is required, but ${why}`)
   }
   project.provide('missing', missing)
   return requireNothingLeft
@@ -56,7 +57,9 @@ async function leftInDocker(): Promise<string[]> {
     ['volume', 'ls', '--format', 'volume {{.Name}}'],
     ['network', 'ls', '--format', 'network {{.Name}}'],
   ]
-  const found = await Promise.all(lists.map(list => run(['docker', ...list], { environment: process.env }).catch(() => undefined)))
+  const found = await Promise.all(
+    lists.map(list => run(['docker', ...list], { environment: process.env }).catch(() => undefined)),
+  )
   return found.flatMap(result => (result?.stdout ?? '').split('\n')).filter(line => line.includes(TEST_PREFIX))
 }
 
@@ -66,4 +69,8 @@ async function leftProcesses(): Promise<string[]> {
 }
 
 const leftFolders = (): string[] =>
-  existsSync(TEST_STATE_DIR) ? readdirSync(TEST_STATE_DIR).filter(name => name.startsWith(TEST_PREFIX)).map(name => `folder ${name}`) : []
+  existsSync(TEST_STATE_DIR)
+    ? readdirSync(TEST_STATE_DIR)
+        .filter(name => name.startsWith(TEST_PREFIX))
+        .map(name => `folder ${name}`)
+    : []

@@ -11,12 +11,16 @@ import { startTemporaryCluster, type Cluster, type TemporaryClusterOptions } fro
 export type TestRuntime = 'docker' | 'local' | 'npm'
 
 /** Everything the tests make is named so; the guard in global-setup.ts looks for what is left. */
-export const TEST_PREFIX = 'labtest'
-export const TEST_STATE_DIR = join(tmpdir(), 'pg-failover-lab-test')
+export const TEST_PREFIX = `labtest-${process.env['LAB_TEST_RUN']}`
+export const TEST_STATE_DIR = join(tmpdir(), TEST_PREFIX)
 export const TIMEOUT_MS = 90_000
 
 /** The same tests on each runtime. */
-export function describeEachRuntime(name: string, tests: (runtime: TestRuntime) => void, runtimes: readonly TestRuntime[] = ['docker', 'local', 'npm']): void {
+export function describeEachRuntime(
+  name: string,
+  tests: (runtime: TestRuntime) => void,
+  runtimes: readonly TestRuntime[] = ['docker', 'local', 'npm'],
+): void {
   for (const runtime of runtimes) {
     const missing = inject('missing')[runtime]
     describe(`${name} (${runtime})`, () => {
@@ -32,7 +36,13 @@ export async function startTestCluster(
   options: Partial<TemporaryClusterOptions> = {},
 ): Promise<Cluster> {
   const environment = { ...testEnvironment(runtime), ...options.environment }
-  return await startTemporaryCluster({ timeoutMs: TIMEOUT_MS, name: TEST_PREFIX, ...options, runtime: runtime === 'docker' ? 'docker' : 'local', environment })
+  return await startTemporaryCluster({
+    timeoutMs: TIMEOUT_MS,
+    name: TEST_PREFIX,
+    ...options,
+    runtime: runtime === 'docker' ? 'docker' : 'local',
+    environment,
+  })
 }
 
 /** The environment in which the lab uses that runtime and keeps its files apart. */

@@ -1,0 +1,153 @@
+/**
+ * Rejoin: how a former primary becomes a standby of today's primary.
+ */
+import { expect, test } from 'vitest'
+import {
+  caughtUp,
+  crash,
+  failover,
+  healthy,
+  inflict,
+  parseLsn,
+  rejoin,
+  standbysOf,
+  stop,
+  waitUntil,
+} from '../../src/index.ts'
+import type { Cluster, FailoverFault, PrimaryStatus } from '../../src/index.ts'
+import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+
+const LIMIT = { timeoutMs: TIMEOUT_MS }
+
+describeEachRuntime('a former primary', runtime => {
+  const by = runtime === 'npm' ? 'clone' : 'rewind'
+
+  test(`comes back by ${by} after a crash, without what only it had written`, async () => {
+    await using cluster = await startTestCluster(runtime)
+    await cluster.query('primary', "CREATE TABLE written AS SELECT 'before' AS at")
+    await divergeAndCrash(cluster)
+    await failover(cluster, 'primary', LIMIT)
+    const primary = await cluster.primary()
+    await cluster.query(primary.name, "INSERT INTO written VALUES ('after')")
+
+    const rejoined = await rejoin(cluster, 'primary', LIMIT)
+    expect(rejoined).toMatchObject({ node: 'primary', by })
+    if (by === 'clone') expect(rejoined.why).toMatch(/PostgreSQL comes without/)
+    const { currentLsn } = await waitUntil(healthy(cluster), LIMIT)
+    await waitUntil(caughtUp(cluster, 'primary', currentLsn), LIMIT)
+    expect(await cluster.query('primary', 'SELECT at FROM written')).toEqual([{ at: 'before' }, { at: 'after' }])
+  })
+
+  test('comes back after a fast shutdown, too', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const primary = await replacePrimary(cluster, 'stop')
+    expect(await rejoin(cluster, 'primary', LIMIT)).toMatchObject({ node: 'primary', by })
+    expect(await waitUntil(healthy(cluster), LIMIT)).toMatchObject({ name: primary.name, timeline: 2 })
+  })
+
+  test('whose rejoin was interrupted never starts writable, and is cloned anew', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const primary = await replacePrimary(cluster, 'crash')
+    await cluster.runtime.runOffline('primary', [
+      'bash',
+      '-c',
+      'touch "$PGDATA/half-rewound"; rm "$PGDATA/standby.signal"',
+    ])
+    await cluster.runtime.discard('primary')
+    await cluster.runtime.start('primary')
+    // Were it writable for a moment, this would throw SPLIT_BRAIN.
+    expect((await waitUntil(healthy(cluster), LIMIT)).name).toBe(primary.name)
+    await stop(cluster, 'primary')
+    const { stdout } = await cluster.runtime.runOffline('primary', ['bash', '-c', 'ls "$PGDATA"'])
+    expect(stdout).toContain('standby.signal')
+    expect(stdout).not.toContain('half-rewound')
+  })
+
+  test('leaves the slots right: one in use for each other node on the primary, none on a standby', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await replacePrimary(cluster, 'crash')
+    await rejoin(cluster, 'primary', LIMIT)
+    await waitUntil(healthy(cluster), LIMIT)
+    const all = await cluster.status()
+    const { slots } = await cluster.primary()
+    const others = standbysOf(all).map(({ name }) => name)
+    expect(others).toHaveLength(2)
+    expect(slots.map(({ slotName, active }) => ({ slotName, active }))).toEqual(
+      others.map(slotName => ({ slotName, active: true })),
+    )
+    for (const standby of standbysOf(all)) expect(standby.slots, standby.name).toEqual([])
+  })
+})
+
+describeEachRuntime(
+  'a rewind',
+  runtime => {
+    test('that ends in its middle leaves a node that is cloned anew, never one that starts writable', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await replacePrimary(cluster, 'crash')
+      const nowhere = 'host=127.0.0.1 port=1 user=lab dbname=testdb'
+      const { exitCode } = await cluster.runtime.runOffline('primary', [
+        'bash',
+        '-c',
+        `exec bash "$SCRIPTS/rewind.sh" '${nowhere}'`,
+      ])
+      expect(exitCode).not.toBe(0)
+      await cluster.runtime.start('primary')
+      await waitUntil(healthy(cluster), LIMIT)
+      expect(await cluster.runtime.log('primary', { lines: 200 })).toContain('cloning from the primary')
+    })
+  },
+  ['docker', 'local'],
+)
+
+describeEachRuntime(
+  'one cluster',
+  runtime => {
+    test('is healthy after ten failovers in a row, and has every row that was replayed before each', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await cluster.query('primary', 'CREATE TABLE rounds (round integer)')
+      const faults: readonly FailoverFault[] = ['crash', 'stop']
+      const rounds = Array.from({ length: 10 }, (_, at) => at + 1)
+      for (const round of rounds) await failOverAndBack(cluster, round, faults[round % 2]!)
+      expect((await waitUntil(healthy(cluster), LIMIT)).timeline).toBe(11)
+      for (const { name } of cluster.nodes) {
+        expect(await cluster.query(name, 'SELECT round FROM rounds ORDER BY round'), name).toEqual(
+          rounds.map(round => ({ round })),
+        )
+      }
+    })
+  },
+  ['local'],
+)
+
+async function replacePrimary(cluster: Cluster, fault: FailoverFault): Promise<PrimaryStatus> {
+  const { name } = await cluster.primary()
+  await inflict(cluster, name, { fault })
+  await failover(cluster, name, LIMIT)
+  return await cluster.primary()
+}
+
+/** The primary acknowledges a row that no standby receives, and crashes. */
+async function divergeAndCrash(cluster: Cluster): Promise<void> {
+  const standbys = ['replica1', 'replica2']
+  const { currentLsn } = await cluster.primary()
+  for (const node of standbys) await waitUntil(caughtUp(cluster, node, currentLsn), LIMIT)
+  for (const node of standbys) await stop(cluster, node)
+  await cluster.query('primary', "INSERT INTO written VALUES ('only here')")
+  await crash(cluster, 'primary')
+  for (const node of standbys) await cluster.runtime.start(node)
+  for (const node of standbys) await waitUntil(caughtUp(cluster, node, parseLsn('0/0')), LIMIT)
+}
+
+async function failOverAndBack(cluster: Cluster, round: number, fault: FailoverFault): Promise<void> {
+  const before = await cluster.primary()
+  await cluster.query(before.name, 'INSERT INTO rounds VALUES ($1)', { values: [round] })
+  const { currentLsn } = await cluster.primary()
+  for (const { name } of cluster.nodes) {
+    if (name !== before.name) await waitUntil(caughtUp(cluster, name, currentLsn), LIMIT)
+  }
+  const primary = await replacePrimary(cluster, fault)
+  expect(primary.timeline).toBe(before.timeline + 1)
+  await rejoin(cluster, before.name, LIMIT)
+  await waitUntil(healthy(cluster), LIMIT)
+}

@@ -1,0 +1,231 @@
+/**
+ * The contract of the port, src/runtime/runtime.ts: the same facts on every runtime.
+ */
+import { describe, expect, test } from 'vitest'
+import { caughtUp, crash, failover, openLab, parseLsn, primaryOf, standbysOf } from '../../src/index.ts'
+import { streaming, up, waitUntil, type Cluster } from '../../src/index.ts'
+import { met, notMet } from '../../src/index.ts'
+import { run } from '../../src/runtime/command.ts'
+import { catchLabError } from '../support/catch-lab-error.ts'
+import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+
+const LIMIT = { timeoutMs: TIMEOUT_MS }
+
+describeEachRuntime('a runtime', runtime => {
+  test('goes from nothing to three nodes, each standby streaming through its own physical slot', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const all = await cluster.status()
+    expect(primaryOf(all).name).toBe('primary')
+    expect(standbysOf(all).map(({ name }) => name)).toEqual(['replica1', 'replica2'])
+    const slots = await cluster.query(
+      'primary',
+      `SELECT application_name, state, slot_name, slot_type FROM pg_stat_replication JOIN pg_replication_slots ON pid = active_pid ORDER BY 1`,
+    )
+    const through = { state: 'streaming', slot_type: 'physical' }
+    expect(slots).toEqual([
+      { application_name: 'replica1', slot_name: 'replica1', ...through },
+      { application_name: 'replica2', slot_name: 'replica2', ...through },
+    ])
+  })
+
+  test('stop is a clean fast shutdown, and start brings back the same role', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await using client = await cluster.connect('primary')
+    for (const node of ['primary', 'replica1']) {
+      await cluster.runtime.stop(node, 'fast')
+      expect(await cluster.runtime.state(node)).toBe('stopped')
+      expect(await cluster.runtime.log(node, { lines: 3 })).toContain('database system is shut down')
+    }
+    expect(client.lost.aborted, 'a fast shutdown disconnects its clients').toBe(true)
+    for (const node of ['primary', 'replica1']) await cluster.runtime.start(node)
+    await everyoneStreams(cluster)
+    expect((await cluster.primary()).timeline).toBe(1)
+    expect(await cluster.runtime.log('primary', { lines: 100 })).not.toContain('not properly shut down')
+  })
+
+  test('crash leaves no process of the node alive, and started again it recovers what it had acknowledged', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await cluster.query('primary', 'CREATE TABLE kept AS SELECT 1 AS id')
+    const processes = await serverProcesses(cluster, 'primary')
+    expect(processes.length).toBeGreaterThan(5)
+    await cluster.runtime.crash('primary')
+    expect(await cluster.runtime.state('primary')).toBe('stopped')
+    expect(await stillAlive(cluster, 'primary', processes)).toEqual([])
+    await catchLabError('UNREACHABLE', () => cluster.connect('primary'))
+    await cluster.runtime.start('primary')
+    await everyoneStreams(cluster)
+    expect(await cluster.runtime.log('primary', { lines: 100 })).toContain('not properly shut down')
+    expect(await cluster.query('primary', 'SELECT id FROM kept')).toEqual([{ id: 1 }])
+  })
+
+  test('a frozen node keeps its connections and answers nothing; thawed, it answers what it was asked meanwhile', async () => {
+    await using cluster = await startTestCluster(runtime)
+    for (const node of ['primary', 'replica1']) await freezeAndThaw(cluster, node)
+  })
+
+  test('a fenced former primary never accepts writes', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await crash(cluster, 'primary')
+    await cluster.runtime.fence('primary')
+    await cluster.runtime.start('primary')
+    await waitUntil(caughtUp(cluster, 'primary', ANY), LIMIT)
+    const refusal = await cluster.attempt('primary', 'CREATE TABLE refused ()')
+    expect(refusal?.code, 'read_only_sql_transaction').toBe('25006')
+    await catchLabError('NO_PRIMARY', () => cluster.primary())
+  })
+
+  test('a discarded node is cloned anew by its next start, and another is not', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const standbys = ['replica1', 'replica2']
+    for (const node of standbys) {
+      await cluster.runtime.stop(node, 'fast')
+      await offline(cluster, node, 'touch "$PGDATA/marker"')
+    }
+    await cluster.runtime.discard('replica1')
+    for (const node of standbys) await cluster.runtime.start(node)
+    await everyoneStreams(cluster)
+    for (const node of standbys) await cluster.runtime.stop(node, 'fast')
+    expect(await offline(cluster, 'replica1', 'ls "$PGDATA"')).not.toContain('marker')
+    expect(await offline(cluster, 'replica2', 'ls "$PGDATA"')).toContain('marker')
+  })
+
+  test("a program run offline sees the stopped node's data, the scripts and the passwords, as the servers' user", async () => {
+    await using cluster = await startTestCluster(runtime)
+    await cluster.runtime.stop('replica1', 'fast')
+    expect(await offline(cluster, 'replica1', 'cat "$PGDATA/PG_VERSION"')).toMatch(/^1\d\n$/)
+    await offline(cluster, 'replica1', '[ -O "$PGDATA" ] && [ -O "$PGPASSFILE" ] && [ -r "$SCRIPTS/rewind.sh" ]')
+    const argv = ['bash', '-c', 'echo "$1"; echo "$2" >&2; exit 7', 'bash', 'a  b', "it's"] as const
+    const result = await cluster.runtime.runOffline('replica1', [...argv])
+    expect(result).toEqual({ exitCode: 7, stdout: 'a  b\n', stderr: "it's\n" })
+  })
+
+  test('down that keeps the data, then up, keeps data and roles, also after a failover', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await crash(cluster, 'primary')
+    const { newPrimary } = await failover(cluster, 'primary', { ...LIMIT, to: 'replica2' })
+    await cluster.query(newPrimary, 'CREATE TABLE kept AS SELECT 1 AS id')
+    await cluster.runtime.down({ keepData: true })
+    await catchLabError('NOT_RUNNING', () => cluster.primary())
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: newPrimary, timeline: 2 })
+    expect(await cluster.query(newPrimary, 'SELECT id FROM kept')).toEqual([{ id: 1 }])
+  })
+
+  test('down twice is no error, and nothing is left', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await cluster.runtime.freeze('replica1')
+    await cluster.runtime.down({ keepData: false })
+    expect(await cluster.runtime.hasCluster()).toBe(false)
+    await cluster.runtime.down({ keepData: false })
+    expect(await cluster.runtime.state('primary')).toBe('absent')
+  })
+
+  test('a cluster whose lab was killed can be taken over by another, and brought down', async () => {
+    await using orphan = await startTestCluster(runtime)
+    const processes = await serverProcesses(orphan, 'primary')
+    const { variables } = orphan.topology
+    await using heir = await openLab({ runtime: orphan.runtime.name, environment: variables })
+    expect(await heir.runtime.hasCluster()).toBe(true)
+    expect((await heir.cluster.primary()).name).toBe('primary')
+    await heir.runtime.down({ keepData: false })
+    expect(await stillAlive(orphan, 'primary', processes)).toEqual([])
+    expect(await heir.runtime.hasCluster()).toBe(false)
+  })
+
+  test("the log gives the server's last lines, and can be followed", async () => {
+    await using cluster = await startTestCluster(runtime)
+    const followed: string[] = []
+    const end = new AbortController()
+    const following = cluster.runtime.followLog('primary', chunk => followed.push(chunk), {
+      signal: end.signal,
+      lines: 1,
+    })
+    await cluster.query('primary', "DO $$ BEGIN RAISE LOG 'said by a test'; END $$")
+    await waitUntil(
+      seen('the line in the log', () => cluster.runtime.log('primary', { lines: 5 }), 'said by a test'),
+      LIMIT,
+    )
+    await waitUntil(
+      seen('the line as it is written', async () => followed.join(''), 'said by a test'),
+      LIMIT,
+    )
+    end.abort()
+    await following
+    expect((await cluster.runtime.log('primary', { lines: 2 })).split('\n')).toHaveLength(2)
+  })
+
+  describe('passwords', () => {
+    const password = `it's "a" $HOME \\ b:c`
+    const environment = {
+      POSTGRES_PASSWORD: `1${password}`,
+      REPLICATION_PASSWORD: `2${password}`,
+      LAB_PASSWORD: `3${password}`,
+    }
+
+    test('with quotes, spaces, dollars, backslashes and colons serve in every operation', async () => {
+      await using cluster = await startTestCluster(runtime, { environment })
+      expect(cluster.topology.lab.password).toBe(environment.LAB_PASSWORD)
+      await cluster.query('primary', 'CREATE TABLE kept AS SELECT 1 AS id', { as: 'superuser' })
+      await crash(cluster, 'primary')
+      await failover(cluster, 'primary', { ...LIMIT, to: 'replica1' })
+      expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica1', timeline: 2 })
+      const others = { ...cluster.topology.variables, LAB_PASSWORD: 'another' }
+      await using stranger = await openLab({ runtime: cluster.runtime.name, environment: others })
+      await catchLabError('WRONG_PASSWORD', () => stranger.cluster.primary())
+    })
+  })
+})
+
+const ANY = parseLsn('0/0')
+
+async function everyoneStreams(cluster: Cluster): Promise<void> {
+  for (const node of ['replica1', 'replica2']) await waitUntil(streaming(cluster, node, 'primary'), LIMIT)
+}
+
+async function freezeAndThaw(cluster: Cluster, node: string): Promise<void> {
+  await using patient = await cluster.connect(node)
+  await using impatient = await cluster.connect(node)
+  await cluster.runtime.freeze(node)
+  expect(await cluster.runtime.state(node)).toBe('frozen')
+  const answer = patient.query('SELECT 1 AS one', [], LIMIT)
+  await expect(impatient.query('SELECT 1', [], { timeoutMs: 300 })).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+  expect(patient.lost.aborted).toBe(false)
+  await cluster.runtime.thaw(node)
+  expect(await answer).toEqual([{ one: 1 }])
+  expect(await cluster.runtime.state(node)).toBe('running')
+}
+
+/** Runs a line of bash on a stopped node's data, which must succeed, and returns what it printed. */
+async function offline(cluster: Cluster, node: string, script: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await cluster.runtime.runOffline(node, ['bash', '-c', script])
+  expect({ exitCode, stderr }, script).toEqual({ exitCode: 0, stderr: '' })
+  return stdout
+}
+
+/** The process ids of the postmaster and all its children, as the server itself knows them. */
+async function serverProcesses(cluster: Cluster, node: string): Promise<number[]> {
+  const rows = await cluster.query<{ pid: number }>(
+    node,
+    `SELECT pid FROM pg_stat_activity UNION SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int`,
+    { as: 'superuser' },
+  )
+  return rows.map(({ pid }) => pid)
+}
+
+/** In Docker those ids mean something only while the container runs. */
+async function stillAlive(cluster: Cluster, node: string, processes: readonly number[]): Promise<number[]> {
+  if (cluster.runtime.name === 'docker') {
+    const { exitCode } = await run(['docker', 'top', cluster.node(node).containerName!], { environment: process.env })
+    return exitCode === 0 ? [...processes] : []
+  }
+  const { stdout } = await run(['ps', '-A', '-o', 'pid=,stat='], { environment: process.env })
+  const alive = stdout.split('\n').flatMap(line => (/^\s*(\d+)\s+[^Z]/.exec(line) ? [Number.parseInt(line, 10)] : []))
+  return processes.filter(pid => alive.includes(pid))
+}
+
+const seen = (what: string, read: () => Promise<string>, text: string) => ({
+  what,
+  observe: async () => {
+    const output = await read()
+    return output.includes(text) ? met(undefined) : notMet(output)
+  },
+})

@@ -1,0 +1,125 @@
+/**
+ * Up: from whatever state there is, to one primary with every other node streaming from it.
+ */
+import { expect, test } from 'vitest'
+import {
+  caughtUp,
+  crash,
+  failover,
+  parseLsn,
+  stop,
+  up,
+  waitUntil,
+  type Cluster,
+  type ClusterEvent,
+} from '../../src/index.ts'
+import { catchLabError } from '../support/catch-lab-error.ts'
+import { describeEachRuntime, startTestCluster, TIMEOUT_MS, type TestRuntime } from '../support/runtimes.ts'
+
+const LIMIT = { timeoutMs: TIMEOUT_MS }
+
+describeEachRuntime('up', runtime => {
+  test('on a healthy cluster changes nothing', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const before = await incarnations(cluster)
+    const events: ClusterEvent[] = []
+    cluster.onEvent(event => events.push(event))
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 1 })
+    expect(events.filter(({ kind }) => kind === 'remark')).toEqual([])
+    expect(await incarnations(cluster)).toEqual(before)
+  })
+
+  test('makes a crashed primary the primary again, when nobody was promoted', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await crash(cluster, 'primary')
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 1 })
+  })
+
+  test('thaws what is frozen, primary and standby', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const before = await incarnations(cluster)
+    for (const node of ['primary', 'replica1']) await cluster.runtime.freeze(node)
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 1 })
+    expect(await incarnations(cluster)).toEqual(before)
+  })
+
+  test('lets a standby whose slot was dropped stream again', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await stop(cluster, 'replica1')
+    await cluster.query('primary', "SELECT pg_drop_replication_slot('replica1')")
+    await cluster.runtime.start('replica1')
+    const { slots } = await up(cluster, LIMIT)
+    expect(slots.map(({ slotName, active }) => ({ slotName, active }))).toEqual([
+      { slotName: 'replica1', active: true },
+      { slotName: 'replica2', active: true },
+    ])
+  })
+
+  test('promotes the most advanced, when every node is a standby', async () => {
+    await using cluster = await startTestCluster(runtime)
+    for (const node of ['replica1', 'replica2']) await stop(cluster, node)
+    await cluster.query('primary', 'CREATE TABLE only_here AS SELECT 1 AS id')
+    await crash(cluster, 'primary')
+    await cluster.runtime.fence('primary')
+    for (const { name } of cluster.nodes) await cluster.runtime.start(name)
+    for (const { name } of cluster.nodes) await waitUntil(caughtUp(cluster, name, parseLsn('0/0')), LIMIT)
+    await catchLabError('NO_PRIMARY', () => cluster.primary())
+
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 2 })
+    expect(await cluster.query('primary', 'SELECT id FROM only_here')).toEqual([{ id: 1 }])
+  })
+})
+
+describeEachRuntime('a former primary that was not fenced', runtime => {
+  if (runtime === 'docker') {
+    test('asks its peers when it starts, and follows instead of accepting writes', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const newPrimary = await replaceAndUnfence(cluster, runtime)
+      await cluster.runtime.start('primary')
+      await waitUntil(caughtUp(cluster, 'primary', parseLsn('0/0')), LIMIT)
+      expect((await cluster.primary()).name).toBe(newPrimary)
+      expect(await cluster.runtime.log('primary', { lines: 100 })).toContain(
+        'another node is the primary now: starting as a standby',
+      )
+      expect(await up(cluster, LIMIT)).toMatchObject({ name: newPrimary, timeline: 2 })
+    })
+  } else {
+    test('splits the brain when it starts, and up makes it a standby of the newer primary', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const newPrimary = await replaceAndUnfence(cluster, runtime)
+      await cluster.runtime.start('primary')
+      await waitUntil({ what: 'primary to accept writes', observe: () => acceptsWrites(cluster, 'primary') }, LIMIT)
+      const error = await catchLabError('SPLIT_BRAIN', () => cluster.primary())
+      expect(error.message).toBe(`more than one node accepts writes: primary, ${newPrimary}`)
+      expect(await up(cluster, LIMIT)).toMatchObject({ name: newPrimary, timeline: 2 })
+    })
+  }
+})
+
+/** The primary crashes, a standby is promoted, and the fence is taken away; returns the new primary. */
+async function replaceAndUnfence(cluster: Cluster, runtime: TestRuntime): Promise<string> {
+  await crash(cluster, 'primary')
+  const { newPrimary } = await failover(cluster, 'primary', LIMIT)
+  const removed = await cluster.runtime.runOffline('primary', ['bash', '-c', 'rm "$PGDATA/standby.signal"'])
+  expect(removed, runtime).toMatchObject({ exitCode: 0 })
+  return newPrimary
+}
+
+async function acceptsWrites(
+  cluster: Cluster,
+  node: string,
+): Promise<{ readonly met: true; readonly value: undefined } | { readonly met: false; readonly seen: string }> {
+  const { role } = await cluster.nodeStatus(node)
+  return role === 'primary' ? { met: true, value: undefined } : { met: false, seen: `${node} is ${role}` }
+}
+
+/** What changes when a server is started anew, or promoted. */
+async function incarnations(cluster: Cluster): Promise<unknown[]> {
+  const question = 'SELECT pg_postmaster_start_time()::text AS started'
+  const started = await Promise.all(cluster.nodes.map(({ name }) => cluster.query(name, question)))
+  const all = await cluster.status()
+  return all.map((status, at) => ({
+    ...{ node: status.name, role: status.role, ...started[at]?.[0] },
+    timeline: status.role === 'unreachable' ? undefined : status.timeline,
+  }))
+}
