@@ -139,6 +139,7 @@ describeEachRuntime('a cluster that is up', runtime => {
       fact: /refused user lab/,
       hint: 'keeps the passwords it was made with',
     })
+    expect((await cluster.run('up')).exitCode, 'with the right one all is well').toBe(0)
     await expectAllStreaming(cluster)
   })
 
