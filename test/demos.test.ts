@@ -24,7 +24,7 @@ describeEachRuntime('the demos', runtime => {
         inserts: 100,
         standbys: [{ node: 'replica1' }, { node: 'replica2' }],
       })
-      expect(demo.narration).toContain('Alice | Bob | Charlie')
+      for (const name of ['Alice', 'Bob', 'Charlie']) expect(demo.narration).toContain(name)
       expect(demo.narration).toMatch(/ERROR 25006: cannot execute INSERT in a read-only transaction/)
       expect(await expectAllStreaming(cluster)).toBe('primary')
 
@@ -64,7 +64,7 @@ describeEachRuntime('the demos', runtime => {
     const demo = await cluster.run('demo')
     expect(demo).toMatchObject({ exitCode: 0, stderr: '' })
     expect(stripVTControlCharacters(demo.stdout)).toBe(demo.stdout)
-    expect(demo.stdout).toContain('Alice | Bob | Charlie')
+    for (const name of ['Alice', 'Bob', 'Charlie']) expect(demo.stdout).toContain(name)
 
     const failover = await cluster.run('failover')
     expect(failover).toMatchObject({ exitCode: 0, stderr: '' })
