@@ -11,6 +11,8 @@
 set -euo pipefail
 
 main() {
+  # As process 1 of a container, a shell without traps ignores these.
+  trap 'exit 130' INT TERM
   drop_root "$@"
   write_passfile
   if needs_clone; then
@@ -95,9 +97,15 @@ clone() {
   # --no-sync: the folder is thrown away if the machine dies now, so there is nothing to make durable.
   # What --write-recovery-conf writes is the same on every node (cluster_name is the application_name), because pg_rewind
   # copies it from one node to another.
+  # --no-clean: a full disk is still full when it is looked at. In the background, because a trap waits for no child.
   pg_basebackup -d "$PRIMARY_CONNINFO" --no-password --pgdata "$scratch" --slot "$NODE_NAME" \
-    --write-recovery-conf --wal-method stream --checkpoint fast --no-sync ||
-    fail "the clone failed; $(df -Pk "$VOLUME" | awk 'NR == 2 { print int($4 / 1024) " MB are free on " $6 }')"
+    --write-recovery-conf --wal-method stream --checkpoint fast --no-sync --no-clean &
+  if ! wait $!; then
+    local free
+    free=$(df -Pk "$VOLUME" | awk 'NR == 2 { print int($4 / 1024) " MB are free on " $6 }')
+    rm -rf "$scratch"
+    fail "the clone failed; $free"
+  fi
   rm -rf "$PGDATA"
   mv "$scratch" "$PGDATA"
   rm -f "$CLONE_ANEW" "$INITIALISING"

@@ -9,3 +9,10 @@ healthy=$(psql --no-psqlrc -Atqw -h 127.0.0.1 -U "$LAB_USER" -d "$POSTGRES_DB" -
     SELECT FROM pg_stat_wal_receiver JOIN pg_stat_activity USING (pid)
     WHERE status = 'streaming' AND backend_start < clock_timestamp() - interval '150 ms')")
 [ "$healthy" = t ]
+
+# Slots are not replicated: a node that was promoted by hand lacks those of the others, and they could not follow it.
+psql --no-psqlrc -Atqw -h 127.0.0.1 -U "$LAB_USER" -d "$POSTGRES_DB" -v nodes="$CLUSTER_NODES" -v me="$NODE_NAME" <<'SQL' >/dev/null || true # the lab may have been faster
+  SELECT pg_create_physical_replication_slot(name)
+  FROM unnest(string_to_array(:'nodes', ',')) AS name
+  WHERE NOT pg_is_in_recovery() AND name <> :'me' AND name NOT IN (SELECT slot_name FROM pg_replication_slots)
+SQL

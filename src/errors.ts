@@ -26,7 +26,6 @@ export const labErrorCodes = {
   NOT_FENCED: 'the old primary may still accept writes, so nothing was promoted',
   TIMEOUT: 'something that was waited for did not happen in time',
   INTERRUPTED: 'the user, or a signal, ended the work',
-  BUSY: 'another command is changing this cluster',
 } as const
 
 export type LabErrorCode = keyof typeof labErrorCodes

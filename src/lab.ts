@@ -1,8 +1,7 @@
 /**
  * Composition: the compose file, a runtime for it, the cluster. The only file that names an adapter.
  */
-import { createServer, type AddressInfo } from 'node:net'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -12,6 +11,7 @@ import { up } from './cluster/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
 import { createDockerRuntime } from './runtime/docker/docker.ts'
 import { createLocalRuntime } from './runtime/local/local.ts'
+import { isFree } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Variables } from './topology/interpolation.ts'
 import { readTopology, type Topology } from './topology/topology.ts'
@@ -172,16 +172,19 @@ class TemporaryCluster extends Cluster {
   }
 }
 
-/** Ports that nobody listens on now; held together until all are found, so that they differ. */
+/**
+ * Ports that nobody listens on now. Below the ephemeral range: a client that tries a dead port inside it may be given that
+ * very port for its own end, and then connects to itself.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-      return server
-    }),
-  )
-  const ports = servers.map(server => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = randomInt(LOWEST_PORT, LOWEST_EPHEMERAL_PORT)
+    if (await isFree({ host: '127.0.0.1', port })) ports.add(port)
+  }
+  return [...ports]
 }
+
+const LOWEST_PORT = 10_000
+/** Of Linux; others begin higher: https://docs.kernel.org/networking/ip-sysctl.html, ip_local_port_range */
+const LOWEST_EPHEMERAL_PORT = 32_768

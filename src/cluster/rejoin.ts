@@ -36,6 +36,8 @@ export async function rejoin(cluster: Cluster, node: string, options: RejoinOpti
   if (state === 'running') await runtime.stop(node, 'fast', { signal })
   const attempt = { cluster, node, primary, signal }
   if (state === 'absent') return await clone(attempt, { why: 'it had no data', timeoutMs })
+  if (!(await runtime.offers('pg_rewind')))
+    return await clone(attempt, { why: 'this PostgreSQL comes without pg_rewind', timeoutMs })
   const rewound = await rewind(attempt)
   if (rewound.exitCode !== 0) return await clone(attempt, { why: `pg_rewind failed: ${rewound.said}`, timeoutMs })
   try {
@@ -74,7 +76,6 @@ async function rewind({
   signal,
 }: Attempt): Promise<{ readonly exitCode: number; readonly said: string }> {
   const { runtime, topology } = cluster
-  if (!(await runtime.offers('pg_rewind'))) return { exitCode: 1, said: 'this PostgreSQL comes without it' }
   const { host, port } = runtime.peerEndpoint(primary.name)
   const source = `host=${host} port=${port} user=${quoted(topology.lab.user)} dbname=${quoted(topology.database)} connect_timeout=10`
   cluster.emit({ kind: 'command', node, text: `pg_rewind --target-pgdata $PGDATA --source-server "${source}"` })

@@ -27,6 +27,7 @@ export async function up(cluster: Cluster, { timeoutMs, signal }: UpOptions): Pr
     timeoutMs: Math.max(1, deadline - performance.now()),
     signal,
   })
+  await requireOurs(cluster, signal)
   await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
   const all = await waitUntil(answering(cluster), limits())
   const primary = await onePrimary(cluster, all, limits())
@@ -37,6 +38,16 @@ export async function up(cluster: Cluster, { timeoutMs, signal }: UpOptions): Pr
       .map(({ name }) => bringBack(cluster, name, { primary: primary.name, ...limits() })),
   )
   return await waitUntil(healthy(cluster), limits())
+}
+
+/**
+ * The password and the like, before anything is touched: with another password in the environment, Compose would replace
+ * containers that are well.
+ */
+async function requireOurs(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
+  for (const { name } of cluster.nodes) {
+    if ((await cluster.runtime.state(name)) === 'running') await cluster.nodeStatus(name, signal)
+  }
 }
 
 /** For so long a node without an answer may be one that waits for a primary which does not exist. */

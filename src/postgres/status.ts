@@ -114,7 +114,7 @@ function parseServer(row: Row): Server {
   const common = {
     clusterName: row.cluster_name,
     systemIdentifier: row.system_identifier,
-    serverVersion: row.server_version,
+    serverVersion: row.server_version.split(' ')[0] ?? '', // 17.10 (Debian 17.10-1)
     slots: row.slots.map(slot => ({
       slotName: slot.slot_name,
       active: slot.active,

@@ -23,7 +23,8 @@ export async function requireFreePort(
   })
 }
 
-function isFree({ host, port }: Endpoint): Promise<boolean> {
+/** Whether a server could listen there now. */
+export function isFree({ host, port }: Endpoint): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', error => (codeOf(error) === 'EADDRINUSE' ? resolve(false) : reject(error)))

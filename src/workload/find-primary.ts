@@ -2,7 +2,7 @@
  * How a client that knows all nodes finds the one that accepts writes: it keeps asking each.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { codeOf, isLabError } from '../errors.ts'
+import { codeOf, interrupted, isLabError } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
 import { CONNECTION_LOST } from '../postgres/sqlstate.ts'
 import { pause } from '../wait.ts'
@@ -29,10 +29,20 @@ export async function findPrimary(cluster: Cluster, { signal, onError }: FindOpt
   const either = AbortSignal.any([signal, others.signal])
   const searches = cluster.nodes.map(({ name }) => watchUntilPrimary(cluster, name, { signal: either, onError }))
   try {
-    return await Promise.any(searches)
+    const first = await Promise.any(searches)
+    // Two may accept writes at once (split brain): the connection to the other is not needed.
+    for (const search of searches) {
+      search
+        .then(async other => {
+          if (other !== first) await other.session[Symbol.asyncDispose]()
+        })
+        .catch(() => undefined)
+    }
+    return first
+  } catch (error) {
+    throw interrupted(error) // that is how each of them ends without an answer
   } finally {
     others.abort()
-    void Promise.allSettled(searches)
   }
 }
 

@@ -36,7 +36,11 @@ const MOMENTS: Readonly<Record<'docker' | 'local', readonly Moment[]>> = {
   ],
 }
 
-describeEachRuntime('an up', runtime => {
+describeEachRuntime('an up', anUp, ['docker', 'local'])
+
+describeEachRuntime('a failover', aFailover, ['docker', 'local'])
+
+function anUp(runtime: TestRuntime): void {
   const moments = MOMENTS[runtime === 'docker' ? 'docker' : 'local']
 
   test.each(moments)(
@@ -74,9 +78,9 @@ describeEachRuntime('an up', runtime => {
       expect(await leftOf(cluster)).toEqual([])
     })
   })
-})
+}
 
-describeEachRuntime('a failover', runtime => {
+function aFailover(runtime: TestRuntime): void {
   test(
     'interrupted at any step ends with 130, and the next up with a cluster that is well',
     async () => {
@@ -102,7 +106,7 @@ describeEachRuntime('a failover', runtime => {
     },
     MANY_TIMEOUT_MS,
   )
-})
+}
 
 async function interruptFailover(cluster: CliCluster, step: string): Promise<void> {
   const failover = cluster.start('failover')

@@ -4,21 +4,21 @@ import { codeOf, isLabError, LabError, labErrorCodes, messageOf, throwIfInterrup
 describe('LabError', () => {
   test('carries its code, its hint and its cause', () => {
     const cause = new Error('why')
-    const error = new LabError('BUSY', 'another command runs', { hint: 'Wait for it.', cause })
-    expect(error).toMatchObject({ name: 'LabError', code: 'BUSY', hint: 'Wait for it.', cause })
+    const error = new LabError('INTERRUPTED', 'another command runs', { hint: 'Wait for it.', cause })
+    expect(error).toMatchObject({ name: 'LabError', code: 'INTERRUPTED', hint: 'Wait for it.', cause })
     expect(error.message).toBe('another command runs')
   })
 
   test('has no cause property where there was no cause', () => {
-    expect('cause' in new LabError('BUSY', 'another command runs')).toBe(false)
+    expect('cause' in new LabError('INTERRUPTED', 'another command runs')).toBe(false)
   })
 
   test('is told from other errors, and by its code', () => {
-    const error: unknown = new LabError('BUSY', 'another command runs')
+    const error: unknown = new LabError('INTERRUPTED', 'another command runs')
     expect(isLabError(error)).toBe(true)
-    expect(isLabError(error, 'BUSY')).toBe(true)
+    expect(isLabError(error, 'INTERRUPTED')).toBe(true)
     expect(isLabError(error, 'TIMEOUT')).toBe(false)
-    expect(isLabError(Object.assign(new Error('not ours'), { code: 'BUSY' }), 'BUSY')).toBe(false)
+    expect(isLabError(Object.assign(new Error('not ours'), { code: 'INTERRUPTED' }), 'INTERRUPTED')).toBe(false)
   })
 
   test('has a meaning written down for every code, in the style of a message', () => {

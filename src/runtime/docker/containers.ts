@@ -5,7 +5,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
 import tar from 'tar-stream'
-import { LabError } from '../../errors.ts'
+import { LabError, throwIfInterrupted } from '../../errors.ts'
 import type { CommandResult, NodeState } from '../runtime.ts'
 import { dockerError, statusCode } from './engine.ts'
 
@@ -79,6 +79,7 @@ export class Containers {
   ): Promise<CommandResult> {
     const { Id, Image, Config } = await (await this.get(service)).inspect()
     const labels = { [PROJECT]: this.#project, [SERVICE]: `${service}-offline`, [ONE_OFF]: 'True' }
+    throwIfInterrupted(signal)
     const container = await this.#engine.createContainer({
       Image,
       User: 'postgres',

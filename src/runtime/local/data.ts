@@ -13,9 +13,13 @@ const discardMarker = (place: Place, node: NodeSpec): string => join(volumeOf(pl
 /** https://www.postgresql.org/docs/current/warm-standby.html#STANDBY-SERVER-OPERATION */
 const standbySignal = (place: Place, node: NodeSpec): string => join(dataOf(place, node), 'standby.signal')
 
+/** Whether a node's database is half made. */
+export const isInitialising = (place: Place, node: NodeSpec): Promise<boolean> =>
+  exists(initialisingMarker(place, node))
+
 /** Whether a node has a whole database. */
 export async function hasData(place: Place, node: NodeSpec): Promise<boolean> {
-  if (await exists(initialisingMarker(place, node))) return false
+  if (await isInitialising(place, node)) return false
   return await exists(join(dataOf(place, node), 'PG_VERSION'))
 }
 

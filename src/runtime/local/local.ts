@@ -5,7 +5,7 @@ import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
-import { met, notMet, waitUntil } from '../../wait.ts'
+import { waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
 import { run } from '../command.ts'
 import { requireFreePort } from '../ports.ts'
@@ -24,15 +24,14 @@ import {
 import { findPrimary } from './find-primary.ts'
 import { followFile } from './follow-file.ts'
 import { cloneByBackupApi } from './clone.ts'
-import { canStart, discard, fence, hasData, supersededPrimaries, trust } from './data.ts'
+import { canStart, discard, fence, hasData, isInitialising, supersededPrimaries, trust } from './data.ts'
 import { initialise } from './initialise.ts'
 import { reachableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, logOf, preparePlace, type Place } from './place.ts'
-import { signalAll, waitUntilGone } from './processes.ts'
+import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
 import {
   lastWords,
   nodeEnvironment,
-  serverPid,
   serverProcesses,
   serverState,
   spawnServer,
@@ -67,6 +66,8 @@ class LocalRuntime implements Runtime {
 
   async up({ timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
     const { nodes } = this.#topology
+    // A lab that was killed while it made a database has left the server for that.
+    for (const node of nodes) if (await isInitialising(this.#place, node)) await this.crash(node.name)
     const states = await Promise.all(nodes.map(node => serverState(this.#place, node)))
     await Promise.all(nodes.filter((_, at) => states[at] === 'frozen').map(node => this.thaw(node.name)))
     const resting = nodes.filter((_, at) => states[at] === 'stopped' || states[at] === 'absent')
@@ -164,17 +165,16 @@ class LocalRuntime implements Runtime {
 
   async freeze(name: string): Done {
     const pids = await this.#standStill(name)
-    // The signal is only sent by then: on a busy machine its processes go on for a moment.
-    const observe = async () => ((await this.state(name)) === 'running' ? notMet('it runs') : met(undefined))
-    await waitUntil({ what: `${name} to stand still`, observe }, { timeoutMs: 10_000, intervalMs: 1 })
+    await waitUntilStopped(pids, name)
     return `kill -STOP ${pids.join(' ')}`
   }
 
   /** The postmaster first, so that it starts no more children while the others are looked up. */
   async #standStill(name: string): Promise<readonly number[]> {
     const node = this.#spec(name)
-    const postmaster = await serverPid(this.#place, node)
-    if (postmaster !== 0) signalAll([postmaster], 'SIGSTOP')
+    const postmaster = (await serverProcesses(this.#place, node)).slice(0, 1)
+    signalAll(postmaster, 'SIGSTOP')
+    await waitUntilStopped(postmaster, name)
     const pids = await serverProcesses(this.#place, node)
     signalAll(pids, 'SIGSTOP')
     return pids

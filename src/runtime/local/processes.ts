@@ -61,6 +61,18 @@ export async function waitUntilGone(
   await waitUntil({ what: `${what} to end`, observe }, { ...options, intervalMs: 2 })
 }
 
+/** Waits until each of them stands still or is gone: SIGSTOP is only sent when kill returns. */
+export async function waitUntilStopped(pids: readonly number[], what: string): Promise<void> {
+  const observe = async (): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> => {
+    const states = await Promise.all(pids.map(processState))
+    const moving = pids.filter((_, at) => states[at] !== undefined && states[at] !== 'T')
+    return moving.length === 0
+      ? met(undefined)
+      : notMet(`${moving.length} of its processes still move: ${moving.join(', ')}`)
+  }
+  await waitUntil({ what: `${what} to stand still`, observe }, { timeoutMs: 10_000, intervalMs: 1 })
+}
+
 async function stillAlive(pids: readonly number[]): Promise<number[]> {
   if (process.platform !== 'linux') {
     const alive = (await allProcesses()).filter(({ state }) => state !== 'Z').map(({ pid }) => pid)
