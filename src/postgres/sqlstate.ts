@@ -57,6 +57,9 @@ const UNKNOWN: Rule = {
 }
 
 /** What `code` says about a write that had been sent. */
-export const ruleFor = (code: string | undefined): Rule =>
-  (code === undefined ? undefined : (CODES[code] ?? (code.length === 5 ? CLASSES[code.slice(0, 2)] : undefined))) ??
-  UNKNOWN
+export function ruleFor(code: string | undefined): Rule {
+  if (code === undefined) return UNKNOWN
+  if (Object.hasOwn(CODES, code)) return CODES[code] ?? UNKNOWN
+  const sqlstateClass = /^([0-9A-Z]{2})[0-9A-Z]{3}$/.exec(code)?.[1] ?? ''
+  return Object.hasOwn(CLASSES, sqlstateClass) ? (CLASSES[sqlstateClass] ?? UNKNOWN) : UNKNOWN
+}
