@@ -33,7 +33,7 @@ export class Narrator {
 
   /** A fact that was observed. */
   say(text: string): void {
-    for (const line of text.split('\n')) this.#terminal.print(`   ${line}`)
+    for (const line of text.split('\n')) this.#terminal.print(line === '' ? '' : `   ${line}`)
   }
 
   /** Something acknowledged that is gone: the only red there is. */

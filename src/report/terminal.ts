@@ -29,6 +29,8 @@ export function createTerminal(stream: NodeJS.WriteStream, environment: Variable
   kleur.enabled = environment['FORCE_COLOR']
     ? environment['FORCE_COLOR'] !== '0'
     : stream.isTTY && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'
+  // handleSignals: false, or the spinner ends the process at Ctrl-C before anything is unwound.
+  const start = (text: string): Spinner => spinner({ text, stream, handleSignals: false }).start()
   let current: Spinner | undefined
   const idle = (): void => {
     current?.stop()
@@ -39,11 +41,11 @@ export function createTerminal(stream: NodeJS.WriteStream, environment: Variable
       const going = current?.text
       idle()
       stream.write(`${text}\n`)
-      if (going !== undefined) current = spinner({ text: going, stream }).start()
+      if (going !== undefined) current = start(going)
     },
     busy: text => {
       if (!isWatched) return
-      if (current === undefined) current = spinner({ text, stream }).start()
+      if (current === undefined) current = start(text)
       else current.text = text
     },
     idle,
