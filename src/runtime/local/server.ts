@@ -2,11 +2,11 @@
  * One PostgreSQL server as a process of this machine: starting, finding and ending it.
  */
 import { spawn } from 'node:child_process'
-import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '../../errors.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
-import { met, notMet, type Condition } from '../../wait.ts'
+import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import type { Binaries } from '../binaries.ts'
 import { lastLines } from '../command.ts'
 import type { Endpoint, NodeState } from '../runtime.ts'
@@ -61,15 +61,12 @@ export function postgresCommand(
   ]
 }
 
-/**
- * Starts a node through replica-entrypoint/, in a session of its own so that it outlives this process.
- * @returns the process id, which stays the same when the entrypoint becomes the server.
- */
-export async function spawnServer(host: Host, node: NodeSpec): Promise<number> {
+/** Starts a node through replica-entrypoint/, in a session of its own so that it outlives this process. */
+export async function spawnServer(host: Host, node: NodeSpec): Promise<void> {
   await removeLocksOfTheDead(host.place, node)
   const entrypoint = join(bindOf(host.place, '/replica-entrypoint'), 'entrypoint.sh')
   const command = postgresCommand(host, node, [`--listen_addresses=${node.client.host}`])
-  return await spawnDetached(host, node, ['bash', entrypoint, ...command])
+  await spawnDetached(host, node, ['bash', entrypoint, ...command])
 }
 
 /**
@@ -84,26 +81,33 @@ async function removeLocksOfTheDead(place: Place, node: NodeSpec): Promise<void>
   }
 }
 
-/** Starts any program of a node in the background, its output in the node's log and its process id in the node's file. */
-export async function spawnDetached(host: Host, node: NodeSpec, argv: readonly [string, ...string[]]): Promise<number> {
+/**
+ * Starts any program of a node in the background, its output in the node's log and its process id in the node's file.
+ * It writes that file itself, before it becomes the program: should this process be killed meanwhile, the node is still
+ * known to run.
+ */
+export async function spawnDetached(host: Host, node: NodeSpec, argv: readonly [string, ...string[]]): Promise<void> {
   const { place } = host
   await using log = await openLog(place, node)
-  const [file, ...args] = argv
-  const child = spawn(file, args, {
+  const child = spawn('bash', ['-c', 'echo $$ >"$0" && exec "$@"', pidFileOf(place, node), ...argv], {
     cwd: place.root,
     env: nodeEnvironment(host, node),
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     ...(place.account === undefined ? {} : { uid: place.account.uid, gid: place.account.gid }),
   })
-  const pid = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('spawn', () => resolve(child.pid ?? 0))
-  })
+  await new Promise<void>((resolve, reject) => child.once('error', reject).once('spawn', resolve))
   child.unref()
-  await writeFile(pidFileOf(place, node), String(pid))
-  return pid
+  const noted: Condition<undefined> = {
+    what: `${node.name} to note its process id`,
+    observe: async () => ((await notedPid(place, node)) === child.pid ? met(undefined) : notMet('it has not yet')),
+  }
+  await waitUntil(noted, { timeoutMs: 10_000, intervalMs: 1 })
 }
+
+/** 0 when there is none. */
+const notedPid = async (place: Place, node: NodeSpec): Promise<number> =>
+  Number(await readFile(pidFileOf(place, node), 'utf8').catch(() => '0'))
 
 async function openLog(place: Place, node: NodeSpec): Promise<{ readonly fd: number } & AsyncDisposable> {
   const handle = await open(logOf(place, node), 'a')
@@ -126,7 +130,7 @@ export async function serverState(place: Place, node: NodeSpec): Promise<NodeSta
 
 /** Of the postmaster, or of the entrypoint that will be it. 0 if it is not running. The number in the file may belong to another process by now, so its command line is looked at. */
 export async function serverPid(place: Place, node: NodeSpec): Promise<number> {
-  const pid = Number(await readFile(pidFileOf(place, node), 'utf8').catch(() => '0'))
+  const pid = await notedPid(place, node)
   if (pid === 0) return 0
   const command = await commandLine(pid)
   // Empty for the moment in which the entrypoint becomes the server by exec.
