@@ -27,7 +27,7 @@ export default lab.demo(
     const old = await lab.waitUntil(lab.healthy(cluster), { ...LIMIT, signal })
     const before = await cluster.status(signal)
     lab.narrateStatus(narrate, before)
-    if (options.to !== undefined) lab.requireStandby(before, options.to)
+    if (options.to !== undefined) lab.requireStandby(before, cluster.node(options.to).name)
 
     narrate.step(
       'A client writes all the while',

@@ -54,7 +54,12 @@ export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[]): vo
 function nodeColumns(status: NodeStatus, end: Lsn | undefined): readonly (string | number)[] {
   switch (status.role) {
     case 'primary':
-      return [status.timeline, formatLsn(status.currentLsn), `${status.replication.length} standbys`, '']
+      return [
+        status.timeline,
+        formatLsn(status.currentLsn),
+        `${status.replication.length} standby${status.replication.length === 1 ? '' : 's'}`,
+        '',
+      ]
     case 'standby': {
       const behind = end === undefined ? '' : formatBytes(bytesBehind(end, status.replayLsn))
       return [status.timeline, formatLsn(status.replayLsn), status.walReceiver?.status ?? 'not streaming', behind]
