@@ -1,9 +1,12 @@
 /**
  * The failover record: the product of the instrument, one versioned JSON document a run. Pure.
  */
+import type { Lsn } from '../postgres/lsn.ts'
 import { check, type Survivors, type Verdict } from '../workload/check.ts'
-import { errorsByCode, type History } from '../workload/history.ts'
+import { errorsByCode, latenciesOf, type History } from '../workload/history.ts'
+import type { LagAtInstant } from './lag.ts'
 import { measureOutage, measurePhases, type Milestones, type Phases } from './outage.ts'
+import { summaryOf, type Summary } from './statistics.ts'
 
 export interface FailoverRecord {
   readonly version: 1
@@ -14,6 +17,12 @@ export interface FailoverRecord {
   readonly oldPrimary: string
   readonly newPrimary: string
   readonly timeline: { readonly before: number; readonly after: number }
+  /** Where the new timeline begins; null when it could not be read. */
+  readonly forkLsn: Lsn | null
+  /** The old primary's WAL past the fork, in bytes; null where it cannot be read (no pg_waldump). */
+  readonly walBytesLost: number | null
+  /** What the client was to do. */
+  readonly load: { readonly ratePerSecond: number; readonly connections: number }
   /** Last acknowledgement before → first after, on one monotonic clock; null when nothing was acknowledged on one side. */
   readonly outageMs: number | null
   /** They add up to the outage. */
@@ -28,16 +37,33 @@ export interface FailoverRecord {
     readonly unexpected: number
   }
   readonly lostIds: readonly number[]
+  /** Of each standby, at the instant before the fault: WAL that it had not received. */
+  readonly lagAtFault: Readonly<Record<string, LagAtInstant>>
+  /** Of acknowledged writes, from when each was due: the outage is in it. Null when none was acknowledged. */
+  readonly latencyMs: Summary | null
   /** By SQLSTATE or node's code, from writes and from attempts to connect. */
   readonly errors: Readonly<Record<string, number>>
   readonly verdict: Verdict
   /** Why the verdict is what it is. */
   readonly why: string
+  /** Settings of the old primary that matter to these figures, as it told them before the fault. */
+  readonly settings: Readonly<Record<string, string>>
+  /** Where it was measured. */
+  readonly machine: { readonly platform: string; readonly cpus: number; readonly node: string }
 }
 
 export interface FailoverEvidence extends Pick<
   FailoverRecord,
-  'runtime' | 'postgresVersion' | 'fault' | 'synchronousCommit'
+  | 'runtime'
+  | 'postgresVersion'
+  | 'fault'
+  | 'synchronousCommit'
+  | 'forkLsn'
+  | 'walBytesLost'
+  | 'load'
+  | 'lagAtFault'
+  | 'settings'
+  | 'machine'
 > {
   readonly failover: Milestones & Pick<FailoverRecord, 'oldPrimary' | 'newPrimary' | 'timeline'>
   readonly history: History
@@ -46,40 +72,45 @@ export interface FailoverEvidence extends Pick<
 
 /** Draws up the record from what was done, what the client was told, and what is in the database now. */
 export function failoverRecord({ failover, history, survivors, ...setting }: FailoverEvidence): FailoverRecord {
-  const { lostIds, recoveredIds, unexpectedIds, verdict, why, ...findings } = check(history, survivors, {
-    faultHappened: true,
-  })
+  const findings = check(history, survivors, { faultHappened: true })
   const outage = measureOutage(history, failover)
+  const latencies = latenciesOf(history)
   return {
     version: 1,
-    ...setting,
+    runtime: setting.runtime,
+    postgresVersion: setting.postgresVersion,
+    fault: setting.fault,
+    synchronousCommit: setting.synchronousCommit,
     oldPrimary: failover.oldPrimary,
     newPrimary: failover.newPrimary,
     timeline: failover.timeline,
+    forkLsn: setting.forkLsn,
+    walBytesLost: setting.walBytesLost,
+    load: setting.load,
     outageMs: outage === undefined ? null : rounded(outage.ms),
-    phases: outage === undefined ? null : roundedPhases(measurePhases(outage, failover)),
+    phases: outage === undefined ? null : roundedAll(measurePhases(outage, failover)),
     writes: {
       attempted: findings.attempted,
       acknowledged: findings.acknowledged,
       failed: findings.failed,
       indeterminate: findings.indeterminate,
-      lost: lostIds.length,
-      recovered: recoveredIds.length,
-      unexpected: unexpectedIds.length,
+      lost: findings.lostIds.length,
+      recovered: findings.recoveredIds.length,
+      unexpected: findings.unexpectedIds.length,
     },
-    lostIds,
+    lostIds: findings.lostIds,
+    lagAtFault: Object.fromEntries(Object.entries(setting.lagAtFault).map(([node, lag]) => [node, roundedAll(lag)])),
+    latencyMs: latencies.length === 0 ? null : roundedAll(summaryOf(latencies)),
     errors: errorsByCode(history),
-    verdict,
-    why,
+    verdict: findings.verdict,
+    why: findings.why,
+    settings: setting.settings,
+    machine: setting.machine,
   }
 }
 
 /** To a hundredth of a millisecond: more would pretend to know more. */
 const rounded = (ms: number): number => Math.round(ms * 100) / 100
 
-const roundedPhases = (phases: Phases): Phases => ({
-  detectMs: rounded(phases.detectMs),
-  fenceMs: rounded(phases.fenceMs),
-  promoteMs: rounded(phases.promoteMs),
-  firstWriteMs: rounded(phases.firstWriteMs),
-})
+const roundedAll = <T extends object>(figures: T): T =>
+  Object.fromEntries(Object.entries(figures).map(([name, ms]) => [name, rounded(Number(ms))])) as T

@@ -4,12 +4,21 @@
 import pg from 'pg'
 import { codeOf, interrupted, LabError, messageOf } from '../errors.ts'
 
-export interface ConnectOptions {
+/** A server and who connects to it. */
+export interface ServerAddress {
   readonly host: string
   readonly port: number
   readonly user: string
   readonly password: string
   readonly database: string
+}
+
+/** The same in one text: `postgresql://user@host:port/database?sslmode=require`; the password may be in PGPASSWORD or ~/.pgpass. */
+export interface ServerUrl {
+  readonly url: string
+}
+
+export type ConnectOptions = (ServerAddress | ServerUrl) & {
   /** Shown in pg_stat_activity. @default pg-failover-lab */
   readonly applicationName?: string | undefined
   /** Limit for connecting in milliseconds. @default 3000 */
@@ -77,15 +86,10 @@ export class Session implements AsyncDisposable {
  * @throws LabError WRONG_PASSWORD; UNREACHABLE for every other failure, with the driver's error as its cause; INTERRUPTED.
  */
 export async function connect(options: ConnectOptions): Promise<Session> {
-  const { host, port, user, password, database, applicationName, connectTimeoutMs = 3000, signal } = options
+  const { applicationName, connectTimeoutMs = 3000, signal } = options
   if (signal?.aborted) throw interrupted(signal.reason)
   const client = new pg.Client({
-    host,
-    port,
-    user,
-    password,
-    database,
-    ssl: false,
+    ...('url' in options ? { connectionString: options.url } : { ...addressOf(options), ssl: false }),
     application_name: applicationName ?? 'pg-failover-lab',
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
@@ -99,24 +103,34 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   } catch (error) {
     streamOf(client).destroy()
     if (signal?.aborted) throw interrupted(error)
-    throw connectError(error, options)
+    throw connectError(error, client, options)
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }
 }
 
+const addressOf = ({ host, port, user, password, database }: ServerAddress): ServerAddress => ({
+  ...{ host, port, user, password, database },
+})
+
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html, class 28: invalid authorization specification. */
 const REFUSED_CREDENTIALS = new Set(['28P01', '28000'])
 
-function connectError(error: unknown, { host, port, user }: ConnectOptions): LabError {
+function connectError(error: unknown, { host, port, user }: pg.Client, options: ConnectOptions): LabError {
   if (REFUSED_CREDENTIALS.has(codeOf(error) ?? '')) {
     return new LabError('WRONG_PASSWORD', `the server on ${host}:${port} refused user ${user}: ${messageOf(error)}`, {
-      hint: 'A cluster keeps the passwords it was made with. Set the same in the environment or .env, or make it anew: pnpm run down, then pnpm run up.',
+      hint:
+        'url' in options
+          ? 'Set the password in PGPASSWORD or ~/.pgpass, or in the URL.'
+          : 'A cluster keeps the passwords it was made with. Set the same in the environment or .env, or make it anew: pnpm run down, then pnpm run up.',
       cause: error,
     })
   }
   return new LabError('UNREACHABLE', `no PostgreSQL server answers on ${host}:${port}: ${messageOf(error)}`, {
-    hint: 'pnpm run status shows which nodes answer; pnpm run up brings the cluster up.',
+    hint:
+      'url' in options
+        ? 'Is the address right, and the password in PGPASSWORD, in ~/.pgpass or in the URL?'
+        : 'pnpm run status shows which nodes answer; pnpm run up brings the cluster up.',
     cause: error,
   })
 }

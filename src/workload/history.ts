@@ -38,11 +38,17 @@ export interface History {
   readonly stoppedAt: number
 }
 
-/** How often each error code was met, by writes and by attempts to connect; most frequent first. */
+/** How often each error code was met, by writes and by attempts to connect. */
 export function errorsByCode({ writes, connectionErrors }: History): Record<string, number> {
   const counts = new Map<string, number>()
   const count = (code: string): unknown => counts.set(code, (counts.get(code) ?? 0) + 1)
   for (const { outcome } of writes) if (outcome.kind !== 'acknowledged') count(outcome.code)
   for (const { code } of connectionErrors) count(code)
-  return Object.fromEntries([...counts].sort(([, a], [, b]) => b - a))
+  return Object.fromEntries(counts)
 }
+
+/** Of each write that was acknowledged within a span (default: all), in milliseconds, from when it was due. */
+export const latenciesOf = ({ writes }: History, { from = -Infinity, to = Infinity } = {}): number[] =>
+  writes.flatMap(({ dueAt, settledAt, outcome }) =>
+    outcome.kind === 'acknowledged' && settledAt >= from && settledAt <= to ? [settledAt - dueAt] : [],
+  )

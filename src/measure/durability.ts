@@ -1,0 +1,68 @@
+/**
+ * The price and the promise of synchronous commit, side by side. Pure.
+ */
+import type { FailoverRecord } from './record.ts'
+import { spreadOf, summaryOf, type Spread, type Summary } from './statistics.ts'
+
+/** What a commit waits for. */
+export interface CommitSetting {
+  readonly synchronousCommit: 'off' | 'local' | 'remote_write' | 'on' | 'remote_apply'
+  readonly standbys: 'asynchronous' | 'one' | 'quorum'
+}
+
+export interface DurabilityCell extends CommitSetting {
+  /** Whether an acknowledged write is promised to survive the death of the primary. */
+  readonly promised: boolean
+  /** From when each write was due until its acknowledgement, before the standbys were cut off. */
+  readonly commitMs: Summary
+  /** Median of the trials; null when none has one. */
+  readonly outageMs: number | null
+  /** Over all trials. */
+  readonly acknowledged: number
+  readonly lost: number
+  readonly n: number
+  readonly spread: { readonly outageMs: Spread | null; readonly lost: Spread }
+}
+
+/** `pnpm run durability --json` */
+export interface DurabilityDocument {
+  readonly version: 1
+  readonly runtime: FailoverRecord['runtime']
+  readonly postgresVersion: string
+  readonly load: FailoverRecord['load']
+  /** For so long the standbys had been cut from WAL when the primary crashed. */
+  readonly cutMs: number
+  readonly cells: readonly DurabilityCell[]
+  readonly machine: FailoverRecord['machine']
+}
+
+/** One trial of a cell. */
+export interface CellTrial {
+  readonly record: FailoverRecord
+  /** Milliseconds. */
+  readonly commitLatencies: readonly number[]
+}
+
+/** @throws RangeError when there is no trial */
+export function summariseCell(
+  setting: CommitSetting & { readonly promised: boolean },
+  trials: readonly CellTrial[],
+): DurabilityCell {
+  const records = trials.map(({ record }) => record)
+  const outages = records.flatMap(({ outageMs }) => (outageMs === null ? [] : [outageMs]))
+  const lost = spreadOf(records.map(({ writes }) => writes.lost))
+  const outageMs = outages.length === 0 ? null : spreadOf(outages)
+  const total = (figure: (writes: FailoverRecord['writes']) => number): number =>
+    records.reduce((all, { writes }) => all + figure(writes), 0)
+  return {
+    synchronousCommit: setting.synchronousCommit,
+    standbys: setting.standbys,
+    promised: setting.promised,
+    commitMs: summaryOf(trials.flatMap(({ commitLatencies }) => commitLatencies)),
+    outageMs: outageMs?.median ?? null,
+    acknowledged: total(({ acknowledged }) => acknowledged),
+    lost: total(writes => writes.lost),
+    n: records.length,
+    spread: { outageMs, lost },
+  }
+}

@@ -1,0 +1,49 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { judge } from '../../../src/measure/liars.ts'
+
+describe('a claim about lag', () => {
+  test.each([
+    ['is true within a factor of two', 1000, 1900, 100, 'true'],
+    ['is true at exactly half', 500, 1000, 100, 'true'],
+    ['is true at exactly twice', 2000, 1000, 100, 'true'],
+    ['is too low below half', 499, 1000, 100, 'low'],
+    ['is too low at nothing where there is much', 0, 5000, 100, 'low'],
+    ['is too high above twice', 2001, 1000, 100, 'high'],
+    ['is too high where there is nothing', 101, 0, 100, 'high'],
+    ['is true as near as the tolerance, whatever the factor', 100, 0, 100, 'true'],
+    ['is true as near as the tolerance, also from below', 10, 110, 100, 'true'],
+    ['is silent where it says nothing of much', null, 101, 100, 'silent'],
+    ['is true where it says nothing of nothing', null, 100, 100, 'true'],
+  ] as const)('%s: says %s, truth %s', (_, says, truth, tolerance, judgement) => {
+    expect(judge({ says, truth }, tolerance)).toBe(judgement)
+  })
+
+  const amount = fc.nat(100_000)
+
+  test('that is the truth is true, whatever the tolerance', () => {
+    fc.assert(fc.property(amount, amount, (truth, tolerance) => judge({ says: truth, truth }, tolerance) === 'true'))
+  })
+
+  test('is low only below the truth, high only above it, silent only without a word', () => {
+    fc.assert(
+      fc.property(fc.option(amount), amount, amount, (says, truth, tolerance) => {
+        const judgement = judge({ says, truth }, tolerance)
+        expect(judgement === 'silent').toBe(says === null && truth > tolerance)
+        if (says === null) return
+        const isFar = Math.abs(says - truth) > tolerance
+        expect(judgement === 'low').toBe(isFar && says * 2 < truth)
+        expect(judgement === 'high').toBe(isFar && says > truth * 2)
+      }),
+    )
+  })
+
+  test('that is true stays true with more tolerance', () => {
+    fc.assert(
+      fc.property(fc.option(amount), amount, amount, amount, (says, truth, tolerance, more) => {
+        fc.pre(judge({ says, truth }, tolerance) === 'true')
+        expect(judge({ says, truth }, tolerance + more)).toBe('true')
+      }),
+    )
+  })
+})
