@@ -2,10 +2,12 @@
  * Up: from whatever state the last command, or its end, has left, to one primary with every other node streaming from it.
  */
 import { isLabError } from '../errors.ts'
-import { met, notMet, waitUntil, type Condition } from '../wait.ts'
+import { formatLsn, type Lsn } from '../postgres/lsn.ts'
+import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
 import type { Cluster, NodeStatus, PrimaryStatus } from './cluster.ts'
 import { primaryOf, standbysOf } from './cluster.ts'
 import { describe, healthy, requireAlive, streaming } from './conditions.ts'
+import { readFork } from './divergence.ts'
 import { promote } from './failover.ts'
 import { rejoin } from './rejoin.ts'
 import { createSlots, dropIdleSlots } from './slots.ts'
@@ -112,15 +114,41 @@ async function bringBack(
   const state = status.role === 'unreachable' ? status.state : 'running'
   if (state === 'frozen') await runtime.thaw(name)
   if (state === 'stopped' || state === 'absent') await runtime.start(name, { signal: options.signal })
-  try {
-    const patience =
-      status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)
-    await waitUntil(streaming(cluster, name, primary), { ...options, timeoutMs: patience })
-    await cluster.withSession(name, dropIdleSlots, options.signal)
-  } catch (error) {
+  const patience = status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)
+  const why = await whyNotStreaming(cluster, name, { ...options, timeoutMs: patience }).catch((error: unknown) => {
     if (!isLabError(error, 'TIMEOUT') || status.role === 'unreachable') throw error
-    cluster.emit({ kind: 'remark', text: `${name} cannot follow ${primary} as it is` })
-    const { by, why } = await rejoin(cluster, name, options)
-    cluster.emit({ kind: 'remark', text: `${name} is back by ${by}: ${why}` })
+    return 'it does not stream'
+  })
+  if (why === undefined) return await cluster.withSession(name, dropIdleSlots, options.signal)
+  cluster.emit({ kind: 'remark', text: `${name} cannot follow ${primary} as it is: ${why}` })
+  const back = await rejoin(cluster, name, options)
+  cluster.emit({ kind: 'remark', text: `${name} is back by ${back.by}: ${back.why}` })
+}
+
+/** Waits until it streams, or never will: it has replayed past the place where the primary's history left its timeline. */
+async function whyNotStreaming(
+  cluster: Cluster,
+  name: string,
+  options: UpOptions & { readonly primary: string },
+): Promise<string | undefined> {
+  const follows = streaming(cluster, name, options.primary)
+  let fork: { readonly of: number; readonly lsn: Lsn | null } | undefined
+  const observe = async (signal: AbortSignal): Promise<Observation<string | undefined>> => {
+    const seen = await follows.observe(signal)
+    if (seen.met) return met(undefined)
+    const [standby, primary] = await Promise.all([
+      cluster.nodeStatus(name, signal),
+      cluster.nodeStatus(options.primary, signal),
+    ])
+    if (standby.role !== 'standby' || primary.role !== 'primary' || standby.timeline >= primary.timeline) return seen
+    if (fork?.of !== standby.timeline) {
+      const lsn = await readFork(cluster, primary.name, { of: standby.timeline, on: primary.timeline, signal })
+      fork = { of: standby.timeline, lsn }
+    }
+    if (fork.lsn === null || standby.replayLsn <= fork.lsn) return seen
+    return met(
+      `it has replayed ${formatLsn(standby.replayLsn)}, and timeline ${primary.timeline} begins at ${formatLsn(fork.lsn)}`,
+    )
   }
+  return await waitUntil({ what: follows.what, observe }, options)
 }

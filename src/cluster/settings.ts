@@ -1,0 +1,97 @@
+/**
+ * Settings of a running server, changed with ALTER SYSTEM: they outlive a restart, and go with a clone or a rewind.
+ */
+import { isLabError, LabError } from '../errors.ts'
+import type { Session } from '../postgres/connection.ts'
+import { lastLines } from '../runtime/command.ts'
+import { met, notMet, waitUntil } from '../wait.ts'
+import type { Cluster } from './cluster.ts'
+
+/** Setting → value; null resets it. */
+export type Settings = Readonly<Record<string, string | null>>
+
+export interface ChangeOptions {
+  /** Limit in milliseconds until the server has taken them over. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Changes settings that need no restart, and returns when the server has taken them over.
+ * @throws LabError UNREACHABLE, TIMEOUT
+ */
+export async function changeSettings(
+  cluster: Cluster,
+  node: string,
+  { settings, timeoutMs, signal }: ChangeOptions & { readonly settings: Settings },
+): Promise<void> {
+  await using session = await cluster.connect(node, { as: 'superuser', signal })
+  for (const [name, value] of Object.entries(settings)) {
+    const statement = value === null ? `ALTER SYSTEM RESET ${name}` : `ALTER SYSTEM SET ${name} TO ${literal(value)}`
+    cluster.emit({ kind: 'sql', node, text: statement })
+    await session.query(statement)
+  }
+  await session.query('SELECT pg_reload_conf()')
+  for (const [name, value] of Object.entries(settings)) {
+    if (value !== null)
+      await waitUntil(hasSetting(session, { node, name, value }), { timeoutMs, intervalMs: 2, signal })
+  }
+}
+
+/**
+ * The same, to put back what was changed: the file of a node that does not answer is edited instead, so that it does not
+ * come back with settings of yesterday.
+ * @throws LabError TIMEOUT, NODE_FAILED
+ */
+export async function restoreSettings(
+  cluster: Cluster,
+  node: string,
+  { settings, timeoutMs }: { readonly settings: Settings; readonly timeoutMs: number },
+): Promise<void> {
+  try {
+    await changeSettings(cluster, node, { settings, timeoutMs })
+  } catch (error) {
+    if (!isLabError(error, 'UNREACHABLE')) throw error
+    const lines = Object.entries(settings).flatMap(([name, value]) => [
+      name,
+      value === null ? '' : literal(value.replaceAll('\\', '\\\\')),
+    ])
+    const { exitCode, stderr } = await cluster.runtime.runOffline(node, ['bash', '-c', EDIT, 'edit', ...lines])
+    if (exitCode === 0) return
+    throw new LabError('NODE_FAILED', `the settings of ${node} could not be put back: ${lastLines(stderr, 1)}`, {
+      hint: `pnpm run down, then pnpm run up, makes the cluster anew.`,
+      cause: error,
+    })
+  }
+}
+
+/** ALTER SYSTEM by hand. https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-CONFIGURATION-FILE */
+const EDIT = `
+file=$PGDATA/postgresql.auto.conf
+[ -f "$file" ] || exit 0
+for (( ; $#; )); do
+  { grep -v "^$1 = " "$file" || [ $? = 1 ]; } >"$file.new"
+  [ -z "$2" ] || printf '%s = %s\n' "$1" "$2" >>"$file.new"
+  mv "$file.new" "$file"
+  shift 2
+done`
+
+const hasSetting = (
+  session: Session,
+  { node, name, value }: { readonly node: string; readonly name: string; readonly value: string },
+): Parameters<typeof waitUntil<undefined>>[0] => ({
+  what: `${node} to take over ${name}`,
+  observe: async () => {
+    const seen = await readSetting(session, name)
+    return seen === value ? met(undefined) : notMet(`${name} is ${seen}`)
+  },
+})
+
+/** What the session sees of a setting; some only a superuser may read. */
+export async function readSetting(session: Session, name: string): Promise<string> {
+  const [row] = await session.query<{ value: string }>('SELECT current_setting($1) AS value', [name])
+  return row?.value ?? ''
+}
+
+/** As an SQL string: standard_conforming_strings has been on since 9.1. */
+const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`
