@@ -2,7 +2,7 @@
  * Failover: the primary goes, and a standby takes over.
  * Question: how long can nobody write, and which acknowledged writes are gone?
  * You will see: a client's errors, a promotion, the others following, the old primary coming back as a standby.
- * Run: pnpm run failover [--fault crash|stop] [--to NODE] [--no-rejoin]
+ * Run: pnpm run failover [--fault crash|stop] [--to NODE] [--no-rejoin] [--rate N] [--trials N] [--report FILE]
  */
 import assert from 'node:assert/strict'
 import * as lab from '../src/index.ts'
@@ -20,88 +20,93 @@ export default lab.demo(
       rejoin: lab.flag('--no-rejoin', 'leave the old primary down'),
       rate: lab.count('--rate <n>', { min: 1, max: 10_000, standard: 200 }, 'writes a second'),
       connections: lab.count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
+      trials: lab.count('--trials <n>', { min: 1, max: 1_000, standard: 1 }, 'do it so often, and tell the spread'),
+      report: lab.text('--report <file>', 'write a page with plots, HTML in one file'),
+      history: lab.text('--history <file>', 'keep every write and its outcome, as JSON Lines'),
     },
   },
   async ({ cluster, narrate, signal, options }) => {
+    const { fault, to, rate: ratePerSecond, connections } = options
+    await lab.requireWritable(options.report, options.history)
+    if (options.trials > 1 && (to !== undefined || !options.rejoin))
+      throw new lab.LabError('USAGE', '--to and --no-rejoin are for one failover', { hint: 'Leave out --trials.' })
     narrate.step('All three are well', 'One primary, and every other node streams from it.')
-    const old = await lab.waitUntil(lab.healthy(cluster), { ...LIMIT, signal })
+    await lab.waitUntil(lab.healthy(cluster), { ...LIMIT, signal })
     const before = await cluster.status(signal)
     lab.narrateStatus(narrate, before)
-    if (options.to !== undefined) lab.requireStandby(before, cluster.node(options.to).name)
+    if (to !== undefined) lab.requireStandby(before, cluster.node(to).name)
+    const load = { ratePerSecond, connections, signal }
+
+    if (options.trials > 1) {
+      narrate.step(`${options.trials} failovers, one after another`, 'Every node is brought back before each.')
+      using _quiet = narrate.hush()
+      const onTrial = lab.trialNarrator(narrate)
+      const runs = await lab.runTrials(cluster, { ...load, ...LIMIT, fault, trials: options.trials, onTrial })
+      const records = runs.map(({ record }) => record)
+      narrate.step('What they say together')
+      const document = lab.summariseTrials(records, options.trials)
+      lab.narrateTrials(narrate, document)
+      await lab.keepEvidence(narrate, { document, runs, ...options })
+      return document
+    }
 
     narrate.step(
       'A client writes all the while',
-      `${options.rate} writes a second over ${options.connections} connections, each its own transaction with its own id.`,
+      `${ratePerSecond} writes a second over ${connections} connections, each its own transaction with its own id.`,
     )
-    await using writer = await lab.startWriter(cluster, {
-      ratePerSecond: options.rate,
-      connections: options.connections,
-      signal,
-    })
-    await writer.acknowledges(Math.min(100, options.rate), LIMIT)
-    narrate.say(`it has ${lab.formatCount(writer.snapshot().writes.length)} answers from ${old.name}`)
+    await using trial = await lab.startTrial(cluster, load)
+    const old = trial.oldPrimary.name
+    await trial.writer.acknowledges(Math.min(100, ratePerSecond), LIMIT)
+    narrate.say(`it has ${lab.formatCount(trial.writer.snapshot().writes.length)} answers from ${old}`)
 
-    narrate.step(`The primary goes: ${options.fault}`, lab.faultMeanings[options.fault])
-    await lab.inflict(cluster, old.name, { fault: options.fault, signal })
+    narrate.step(`The primary goes: ${fault}`, lab.faultMeanings[fault])
+    await trial.inflict(fault, signal)
 
     narrate.step(
       'A standby is promoted',
       'First the old primary is fenced: it must not come back and accept writes beside the new one.',
     )
-    const failover = await lab.failover(cluster, old.name, { to: options.to, ...LIMIT, signal })
+    const failover = await lab.failover(cluster, old, { to, ...LIMIT, signal })
     for (const { name, lsn, timeline } of failover.candidates)
       narrate.say(`${name} had received up to ${lab.formatLsn(lsn)} on timeline ${timeline}`)
     narrate.say(`${failover.newPrimary} is the primary, on timeline ${failover.timeline.after}`)
     assert.equal(failover.timeline.after, failover.timeline.before + 1, 'a promotion starts a new timeline')
 
     narrate.step('What the client was told meanwhile')
-    await writer.acknowledges(Math.min(50, options.rate), LIMIT)
-    const errors = Object.entries(lab.errorsByCode(writer.snapshot()))
+    await trial.writer.acknowledges(Math.min(50, ratePerSecond), LIMIT)
+    const errors = Object.entries(lab.errorsByCode(trial.writer.snapshot()))
     narrate.table(
       ['code', 'times', 'what it means for a write that was sent'],
       errors.map(([code, times]) => [code, times, lab.ruleFor(code).why]),
     )
-    const replicas = cluster.nodes
-      .map(({ name }) => name)
-      .filter(name => name !== old.name && name !== failover.newPrimary)
-    for (const replica of replicas) {
-      const [row] = await cluster.query<{ count: string }>(replica, `SELECT count(*) FROM ${lab.WRITES_TABLE}`, {
-        signal,
-      })
-      narrate.say(`${replica} went on answering reads: ${row?.count} rows`)
-    }
 
     narrate.step(
       'The others follow',
       'Each looks for the primary among all nodes (primary_conninfo with target_session_attrs=primary), so nobody has to tell them.',
     )
-    for (const replica of replicas) {
-      const standby = await lab.waitUntil(lab.streaming(cluster, replica, failover.newPrimary), { ...LIMIT, signal })
+    for (const { name } of lab.standbysOf(before).filter(standby => standby.name !== failover.newPrimary)) {
+      const [row] = await cluster.query<{ count: string }>(name, `SELECT count(*) FROM ${lab.WRITES_TABLE}`, { signal })
+      narrate.say(`${name} went on answering reads: ${row?.count} rows`)
+      const standby = await lab.waitUntil(lab.streaming(cluster, name, failover.newPrimary), { ...LIMIT, signal })
       narrate.say(lab.describe(standby))
     }
 
     narrate.step('What the client lost', 'Its own history, which no server holds, against what is in the new primary.')
-    const history = await writer.stop()
-    const record = lab.failoverRecord({
-      ...{ failover, history, survivors: await lab.readSurvivors(cluster, history.run, signal), fault: options.fault },
-      ...{
-        runtime: cluster.runtime.name,
-        postgresVersion: old.serverVersion,
-        synchronousCommit: old.synchronousCommit,
-      },
-    })
-    lab.narrateFailover(narrate, record)
-    assert.equal(record.writes.unexpected, 0, 'nothing is there that was refused or never sent')
+    const result = await trial.finish(failover, signal)
+    lab.narrateFailover(narrate, result.record)
+    lab.narrateAcknowledgements(narrate, result)
+    await lab.keepEvidence(narrate, { document: result.record, runs: [result], ...options })
+    assert.equal(result.record.writes.unexpected, 0, 'nothing is there that was refused or never sent')
 
     if (options.rejoin) {
       narrate.step('The old primary comes back', 'As a standby: what it had that the new primary has not is undone.')
-      const back = await lab.rejoin(cluster, old.name, { ...LIMIT, signal })
-      narrate.say(`${old.name} is back by ${back.by}: ${back.why}`)
+      const back = await lab.rejoin(cluster, old, { ...LIMIT, signal })
+      narrate.say(`${old} is back by ${back.by}: ${back.why}`)
       await lab.waitUntil(lab.healthy(cluster), { ...LIMIT, signal })
     }
 
     narrate.step('How it ends')
     lab.narrateStatus(narrate, await cluster.status(signal))
-    return record
+    return result.record
   },
 )

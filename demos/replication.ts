@@ -63,25 +63,28 @@ export default lab.demo(
       `A burst of ${options.inserts} inserts`,
       'One connection, as fast as it goes. How far behind is each replica when the last one is acknowledged?',
     )
-    const burst = await lab.runBurst(cluster, {
-      insert: "INSERT INTO users (name, email) VALUES ('burst ' || $1::int, 'burst@example.com')",
-      count: 'SELECT count(*) FROM users',
-      inserts: options.inserts,
-      timeoutMs: LIMIT.timeoutMs,
-      signal,
-    })
-    lab.narrateBurst(narrate, burst)
+    const servers = await lab.serversOf(cluster, signal)
+    const insert = "INSERT INTO users (name, email) VALUES ('burst ' || $1::int, 'burst@example.com')"
+    narrate.event({ kind: 'sql', node: primary, text: `${insert} -- ${options.inserts} times` })
+    const burst = await lab.runBurst(servers, { insert, inserts: options.inserts, timeoutMs: LIMIT.timeoutMs, signal })
+    const lags = lab.lagsOf(burst)
+    lab.narrateBurst(narrate, lags, options.inserts)
+    const [count] = await cluster.query<{ count: string }>(primary, 'SELECT count(*) FROM users', learner)
     for (const replica of replicas) {
       const [row] = await cluster.query<{ count: string }>(replica, 'SELECT count(*) FROM users', learner)
-      assert.equal(Number(row?.count), burst.primary.count, `${replica} holds every row in the end`)
+      assert.equal(row?.count, count?.count, `${replica} holds every row in the end`)
     }
 
     narrate.step('Summary')
-    const slowest = lab.formatMs(Math.max(...burst.standbys.map(({ caughtUpMs }) => caughtUpMs)))
+    const slowest = lab.formatMs(Math.max(...lags.map(({ drainMs }) => drainMs ?? Infinity)))
     narrate.say(
-      `${options.inserts} inserts took ${lab.formatMs(burst.burstMs)}; each replica held them all within ${slowest} more.`,
+      `${options.inserts} inserts took ${lab.formatMs(lab.durationOf(burst))}; each replica held them all within ${slowest} more.`,
     )
-    narrate.say('The primary did not wait for that. What if it had died in between? pnpm run failover')
-    return { version: 1, runtime: cluster.runtime.name, inserts: options.inserts, ...burst }
+    narrate.say('The primary did not wait for that. How long, insert by insert? pnpm run lag')
+    narrate.say('What if it had died in between? pnpm run failover')
+    return {
+      ...{ version: 1, runtime: cluster.runtime.name, inserts: options.inserts, burstMs: lab.durationOf(burst) },
+      standbys: lags,
+    }
   },
 )

@@ -69,8 +69,7 @@ export const choice = <T extends string>(
 export const text = (flags: string, description: string): OptionSpec<string | undefined> => ({
   flags,
   description,
-  // the parser of the command line makes a number of what looks like one
-  parse: value => (typeof value === 'string' || typeof value === 'number' ? String(value) : undefined),
+  parse: value => wordsOf(value).at(-1),
 })
 
 /** `--json` is false unless given, `--no-rejoin` makes `rejoin` false. */
@@ -80,20 +79,66 @@ export const flag = (flags: string, description: string): OptionSpec<boolean> =>
   parse: value => value === true,
 })
 
-/** A whole number within limits. */
-export const count = (
-  flags: string,
-  { min, max, standard }: { readonly min: number; readonly max: number; readonly standard: number },
-  description: string,
-): OptionSpec<number> => ({
+/** An option that may be given several times. */
+export const texts = (flags: string, description: string): OptionSpec<readonly string[]> => ({
   flags,
   description,
-  default: standard,
+  parse: wordsOf,
+})
+
+/** The parser of the command line makes a list of what is given twice, and a number of what looks like one. */
+const wordsOf = (value: unknown): string[] =>
+  [value].flat().flatMap(word => (typeof word === 'string' || typeof word === 'number' ? [String(word)] : []))
+
+interface Limits {
+  readonly min: number
+  readonly max: number
+  readonly standard?: number
+}
+
+/** A whole number within limits; without a standard it may be left out. */
+export function count(
+  flags: string,
+  limits: Limits & { readonly standard: number },
+  description: string,
+): OptionSpec<number>
+export function count(flags: string, limits: Limits, description: string): OptionSpec<number | undefined>
+export function count(
+  flags: string,
+  { min, max, standard }: Limits,
+  description: string,
+): OptionSpec<number | undefined> {
+  return {
+    flags,
+    description,
+    ...(standard === undefined ? {} : { default: standard }),
+    parse: value => {
+      if (value === undefined) return standard
+      const given = wordsOf(value).join()
+      const number = /^\d+$/.test(given) ? Number(given) : NaN
+      if (number >= min && number <= max) return number
+      throw new LabError('USAGE', `${flags.split(' ')[0]} is "${given}"`, {
+        hint: `It is a whole number from ${min} to ${max}.`,
+      })
+    },
+  }
+}
+
+/** An option with several words out of a list, `on,local`; all of them when it is not given. */
+export const list = <T extends string>(
+  flags: string,
+  words: readonly T[],
+  description: string,
+): OptionSpec<readonly T[]> => ({
+  flags,
+  description: `${description}, with commas: ${words.join(',')} (default: all)`,
   parse: value => {
-    const number = Number(value)
-    if (Number.isInteger(number) && number >= min && number <= max) return number
-    throw new LabError('USAGE', `${flags.split(' ')[0]} is "${String(value)}"`, {
-      hint: `It is a whole number from ${min} to ${max}.`,
+    if (value === undefined) return words
+    const given = wordsOf(value).flatMap(word => word.split(','))
+    const stranger = given.find(word => !words.some(known => known === word))
+    if (stranger === undefined) return words.filter(word => given.includes(word))
+    throw new LabError('USAGE', `${flags.split(' ')[0]} has "${stranger}"`, {
+      hint: `It takes ${words.join(', ')}, with commas between.`,
     })
   },
 })

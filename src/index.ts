@@ -12,30 +12,72 @@ export type {
   StandbyStatus,
   UnreachableStatus,
 } from './cluster/cluster.ts'
+export { cutFromWal } from './cluster/cut.ts'
 export { caughtUp, describe, healthy, isFollowing, streaming } from './cluster/conditions.ts'
 export { crash, failoverFaults, faultMeanings, inflict, stop, type FailoverFault } from './cluster/faults.ts'
 export { failover, type Candidate, type Failover, type FailoverOptions } from './cluster/failover.ts'
+export { changeSettings, type ChangeOptions, type Settings } from './cluster/settings.ts'
+export { promisesDurability, setSynchronous, synchronousCommits, synchronousStandbys } from './cluster/synchronous.ts'
+export type { Synchronous, SynchronousCommit, SynchronousStandbys } from './cluster/synchronous.ts'
 export { rejoin, type Rejoined, type RejoinOptions } from './cluster/rejoin.ts'
 export { up, type UpOptions } from './cluster/up.ts'
-export { choice, count, demo, flag, text } from './demo.ts'
+export { choice, count, demo, flag, list, text } from './demo.ts'
 export type { Demo, DemoContext, DemoDescription, OptionSpec, OptionSpecs, OptionValues } from './demo.ts'
 export { isLabError, LabError, labErrorCodes, type LabErrorCode } from './errors.ts'
 export { measureOutage, measurePhases, type Milestones, type Outage, type Phases } from './measure/outage.ts'
 export { failoverRecord, type FailoverEvidence, type FailoverRecord } from './measure/record.ts'
-export { percentile, spreadOf, type Spread } from './measure/statistics.ts'
+export { lagAt, measureLag } from './measure/lag.ts'
+export type {
+  Commit,
+  CurvePoint,
+  LagAtInstant,
+  LagDocument,
+  Position,
+  SamplingCost,
+  StandbyLag,
+} from './measure/lag.ts'
+export { summariseCell } from './measure/durability.ts'
+export type { CellTrial, CommitSetting, DurabilityCell, DurabilityDocument } from './measure/durability.ts'
+export { summariseTrials, type TrialsDocument } from './measure/trials.ts'
+export { percentile, spreadOf, summaryOf, type Spread, type Summary } from './measure/statistics.ts'
 export type { ConnectOptions, QueryOptions, Session } from './postgres/connection.ts'
 export { bytesBehind, formatLsn, parseLsn, type Lsn } from './postgres/lsn.ts'
 export { ruleFor, type Certainty } from './postgres/sqlstate.ts'
 export type { PrimaryServer, Server, Slot, StandbyServer, WalSender } from './postgres/status.ts'
-export { narrateBurst } from './report/burst.ts'
-export { narrateFailover } from './report/failover.ts'
+export { narrateBurst, narrateLag } from './report/lag.ts'
+export { cellNarrator, narrateDurability } from './report/durability.ts'
+export { durabilityReport, failoverReport, lagReport, writeReport } from './report/html/reports.ts'
+export type { FailoverReportInput } from './report/html/reports.ts'
+export { narrateAcknowledgements, narrateFailover } from './report/failover.ts'
+export { keepEvidence, requireWritable, type Evidence } from './report/files.ts'
 export { formatBytes, formatCount, formatMs } from './report/format.ts'
 export type { Narrator } from './report/narrator.ts'
+export { narrateTrials, trialNarrator } from './report/trials.ts'
 export { narrateStatus, statusDocument, type StatusDocument } from './report/status.ts'
 export type { Endpoint, NodeState, Runtime, StopMode } from './runtime/runtime.ts'
 export { nodeNamed, type Credentials, type NodeSpec, type Topology } from './topology/topology.ts'
 export { met, notMet, waitUntil, type Condition, type Observation, type WaitOptions } from './wait.ts'
-export { runBurst, type Burst, type BurstOptions, type StandbyInBurst } from './workload/burst.ts'
+export { durationOf, lagsOf, runBurst, serverAt, serversOf } from './workload/burst.ts'
+export type { Burst, BurstOptions, Server as ServerToConnect, Servers } from './workload/burst.ts'
 export { check, type Findings, type Survivors, type Verdict } from './workload/check.ts'
-export { errorsByCode, type ConnectionError, type History, type Outcome, type Write } from './workload/history.ts'
+export {
+  errorsByCode,
+  latenciesOf,
+  type ConnectionError,
+  type History,
+  type Outcome,
+  type Write,
+} from './workload/history.ts'
 export { readSurvivors, startWriter, Writer, WRITES_TABLE, type WriterOptions } from './workload/writer.ts'
+export { runDurability, type DurabilityOptions } from './workload/durability.ts'
+export { runLag, type LagOptions } from './workload/lag.ts'
+export { historyLines, parseHistories } from './workload/history-lines.ts'
+export {
+  runTrial,
+  startTrial,
+  Trial,
+  type RunTrialOptions,
+  type TrialResult,
+  type WholeTrial,
+} from './workload/trial.ts'
+export { runTrials, type RunTrialsOptions } from './workload/trials.ts'

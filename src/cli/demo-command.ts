@@ -16,6 +16,7 @@ export function demoCommand<O extends OptionSpecs>(demo: Demo<O>, next: readonly
       const { cluster } = await openLab({ mayPull: true })
       await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
       const result = await demo.run({ cluster, narrate, signal, options })
+      if (signal.aborted) return result
       narrate.say('')
       narrate.say('The cluster stays up. To go on:')
       for (const line of next) narrate.say(`  ${line}`)

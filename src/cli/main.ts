@@ -5,6 +5,7 @@
 import { AssertionError } from 'node:assert'
 import { cac, type CAC } from 'cac'
 import { benchCommand } from '../../bench/bench.ts'
+import durabilityDemo from '../../demos/durability.ts'
 import failoverDemo from '../../demos/failover.ts'
 import replicationDemo from '../../demos/replication.ts'
 import { flag, text, type OptionSpecs } from '../demo.ts'
@@ -17,6 +18,7 @@ import { createTerminal, type Terminal } from '../report/terminal.ts'
 import type { Command } from './command.ts'
 import { downCommand, logsCommand, psqlCommand, statusCommand, upCommand } from './commands.ts'
 import { demoCommand } from './demo-command.ts'
+import { lagCommand } from './lag-command.ts'
 import { createInterrupt, INTERRUPTED_EXIT_CODE } from './interrupt.ts'
 
 const NEXT = ['pnpm run status', 'pnpm run psql', 'pnpm run psql standby', 'pnpm run failover', 'pnpm run down']
@@ -29,6 +31,8 @@ const commands: readonly Command[] = [
   logsCommand,
   demoCommand(replicationDemo, NEXT),
   demoCommand(failoverDemo, NEXT),
+  demoCommand(durabilityDemo, NEXT),
+  lagCommand,
   benchCommand,
 ]
 
@@ -113,6 +117,8 @@ async function execute(definition: Command, { given, words, argv }: Given): Prom
   const result = await definition.run({ options, words, argv, terminal, narrate, interrupt, openLab: open })
   terminal.idle()
   if (isJson && result !== undefined) process.stdout.write(`${toJson(result)}\n`)
+  // What was done by then is told; that it is not all, too.
+  if (interrupt.signal.aborted && result !== undefined) process.exitCode = INTERRUPTED_EXIT_CODE
 }
 
 function runtimeName(value: unknown): 'docker' | 'local' | undefined {

@@ -1,9 +1,13 @@
 /**
  * The failover record, for people.
  */
+import { measureOutage } from '../measure/outage.ts'
 import type { FailoverRecord } from '../measure/record.ts'
-import { formatCount, formatMs } from './format.ts'
+import { formatLsn } from '../postgres/lsn.ts'
+import type { TrialResult } from '../workload/trial.ts'
+import { formatBytes, formatCount, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
+import { binned, sparkline } from './sparkline.ts'
 
 /** At most so many ids are printed; the JSON has them all. */
 const SHOWN_IDS = 12
@@ -27,7 +31,14 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
         .join(' + ')}`,
     )
   }
-  narrate.say(`timeline       ${record.timeline.before} to ${record.timeline.after}`)
+  const fork = record.forkLsn === null ? '' : `, which begins at ${formatLsn(record.forkLsn)}`
+  narrate.say(`timeline       ${record.timeline.before} to ${record.timeline.after}${fork}`)
+  if (record.walBytesLost !== null)
+    narrate.say(`old primary    has ${formatBytes(record.walBytesLost)} of WAL past that, which nobody received`)
+  for (const [node, { bytes, ms, sampleAgeMs }] of Object.entries(record.lagAtFault))
+    narrate.say(
+      `lag at fault   ${node} ${formatBytes(bytes)}, ${formatMs(ms)} behind (seen ${formatMs(sampleAgeMs)} before)`,
+    )
   const counts = {
     attempted: writes.attempted,
     acknowledged: writes.acknowledged,
@@ -40,8 +51,34 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
       .join(' · ')}`,
   )
   narrate.say(`after it       lost ${writes.lost} · recovered ${writes.recovered} · unexpected ${writes.unexpected}`)
+  if (record.latencyMs !== null) {
+    const { p50, p95, p99, max } = record.latencyMs
+    narrate.say(
+      `latency        p50 ${formatMs(p50)} · p95 ${formatMs(p95)} · p99 ${formatMs(p99)} · max ${formatMs(max)}, from when each write was due`,
+    )
+  }
   narrate.say(`verdict        ${record.verdict}: ${record.why}`)
   if (lostIds.length === 0) return
   const more = lostIds.length > SHOWN_IDS ? ` and ${lostIds.length - SHOWN_IDS} more` : ''
   narrate.loss(`lost           ${lostIds.slice(0, SHOWN_IDS).join(', ')}${more}`)
+}
+
+const BIN_MS = 10
+/** Bins shown before and after the outage, and of a long outage at most. */
+const CONTEXT_BINS = 12
+const MOST_BINS = 60
+
+/** A line of blocks: acknowledged writes in each 10 ms, from shortly before the outage to shortly after it. */
+export function narrateAcknowledgements(narrate: Narrator, { history, milestones }: TrialResult): void {
+  const outage = measureOutage(history, milestones)
+  if (outage === undefined) return
+  const acknowledged = history.writes.flatMap(({ outcome, settledAt }) =>
+    outcome.kind === 'acknowledged' ? [settledAt] : [],
+  )
+  const binMs = BIN_MS * Math.max(1, Math.ceil(outage.ms / BIN_MS / MOST_BINS))
+  const from = Math.max(history.startedAt, outage.lastAcknowledgedAt - CONTEXT_BINS * binMs)
+  const to = Math.min(history.stoppedAt, outage.firstAcknowledgedAt + CONTEXT_BINS * binMs)
+  narrate.say(
+    `${`each ${binMs} ms`.padEnd(15)}${sparkline(binned(acknowledged, { from, to, binMs }))}  acknowledged writes`,
+  )
 }

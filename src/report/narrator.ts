@@ -8,6 +8,7 @@ import type { Terminal } from './terminal.ts'
 export class Narrator {
   readonly #terminal: Terminal
   #steps = 0
+  #isHushed = false
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal
@@ -57,8 +58,15 @@ export class Narrator {
     )
   }
 
+  /** From now on operations show only that they go on, until it is disposed of: for what is done many times. */
+  hush(): Disposable {
+    this.#isHushed = true
+    return { [Symbol.dispose]: () => (this.#isHushed = false) }
+  }
+
   /** Shows what an operation did. */
   event(event: ClusterEvent): void {
+    if (this.#isHushed && event.kind !== 'progress') return
     const { style } = this.#terminal
     switch (event.kind) {
       case 'sql': {

@@ -20,6 +20,8 @@ export interface Binaries {
 const NEEDED = ['initdb', 'postgres'] as const
 /** With these too an installation is complete. The npm packages have only {@link NEEDED}, and pg_ctl. */
 const WANTED = ['pg_basebackup', 'pg_rewind', 'pg_isready', 'psql'] as const
+/** Used where they are there. */
+const WELCOME = ['pg_waldump', 'pgbench'] as const
 /** pg_checkpoint (the role) and READ_REPLICATION_SLOT came with 15. */
 const OLDEST_MAJOR = 15
 
@@ -83,7 +85,7 @@ async function npmBinaries(): Promise<Binaries | undefined> {
 
 async function inspect(directory: string, source: Binaries['source']): Promise<Binaries | undefined> {
   const programs = new Set<string>()
-  for (const program of [...NEEDED, ...WANTED]) {
+  for (const program of [...NEEDED, ...WANTED, ...WELCOME]) {
     if (await isExecutable(join(directory, program))) programs.add(program)
   }
   if (!NEEDED.every(program => programs.has(program))) return undefined

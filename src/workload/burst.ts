@@ -1,117 +1,140 @@
 /**
- * A burst of inserts, and how far each standby is behind at its end.
+ * A burst of inserts on one connection, with every standby's replay position looked at meanwhile.
  */
-import type { Cluster } from '../cluster/cluster.ts'
-import { standbysOf } from '../cluster/cluster.ts'
-import type { Session } from '../postgres/connection.ts'
-import { bytesBehind, parseLsn, type Lsn } from '../postgres/lsn.ts'
-import { met, notMet, waitUntil } from '../wait.ts'
+import { standbysOf, type Cluster } from '../cluster/cluster.ts'
+import { LabError, throwIfInterrupted } from '../errors.ts'
+import { measureLag, type Commit, type Position, type StandbyLag } from '../measure/lag.ts'
+import { connect, type Session } from '../postgres/connection.ts'
+import { bytesBehind, formatLsn, parseLsn, type Lsn } from '../postgres/lsn.ts'
+import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
+import { Sampler } from './sampler.ts'
+
+/** A server that can be connected to, one of the lab's or any other. */
+export interface Server {
+  readonly name: string
+  connect(signal?: AbortSignal): Promise<Session>
+}
+
+/** A primary, and the standbys that are looked at. */
+export interface Servers {
+  readonly primary: Server
+  readonly standbys: readonly Server[]
+}
+
+/** Those of the lab's cluster, as superuser. @throws LabError NO_PRIMARY and the like */
+export async function serversOf(cluster: Cluster, signal?: AbortSignal): Promise<Servers> {
+  const all = await cluster.status(signal)
+  const server = (name: string): Server => ({
+    name,
+    connect: until => cluster.connect(name, { as: 'superuser', applicationName: 'lab burst', signal: until }),
+  })
+  return {
+    primary: server((await cluster.primary(signal)).name),
+    standbys: standbysOf(all).map(({ name }) => server(name)),
+  }
+}
+
+/**
+ * Any server, named by a URL; connects to nothing yet.
+ * @throws LabError USAGE when it is no URL of a PostgreSQL server
+ */
+export function serverAt(url: string): Server {
+  const parsed = /^postgres(ql)?:\/\//.test(url) && URL.canParse(url) ? new URL(url) : undefined
+  if (parsed === undefined || parsed.hostname === '') {
+    throw new LabError('USAGE', 'a server is named by a URL, and one of these is none', {
+      hint: 'It looks like postgresql://user@host:5432/database; the password is best in PGPASSWORD or ~/.pgpass.',
+    })
+  }
+  return {
+    name: `${parsed.hostname}:${parsed.port || '5432'}`,
+    connect: signal => connect({ url, applicationName: 'pg-failover-lab lag', signal }),
+  }
+}
 
 export interface BurstOptions {
-  /** Run once for each insert, as the superuser; `$1` is its number, from 1. */
+  /** Run once for each insert; `$1` is its number, from 1. */
   readonly insert: string
-  /** Asked on every node when the last insert is acknowledged; must return one row with a column `count`. */
-  readonly count: string
   readonly inserts: number
-  /** Limit for each standby to hold everything, in milliseconds. */
+  /** Inserts due per second. @default as fast as one connection goes */
+  readonly ratePerSecond?: number | undefined
+  /** Pause between two looks at a standby in milliseconds. @default 0: as fast as its connection goes */
+  readonly lookEveryMs?: number | undefined
+  /** Limit in milliseconds for each standby to replay everything. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
 }
 
+/** What was acknowledged when, and what was seen of each standby when. */
 export interface Burst {
-  /** From the first insert to the acknowledgement of the last. */
-  readonly burstMs: number
-  readonly primary: { readonly node: string; readonly count: number; readonly endLsn: Lsn }
-  readonly standbys: readonly StandbyInBurst[]
+  /** In the order of their acknowledgements. */
+  readonly commits: readonly Commit[]
+  readonly standbys: readonly { readonly node: string; readonly positions: readonly Position[] }[]
 }
 
-export interface StandbyInBurst {
-  readonly node: string
-  /** Rows there, and bytes of WAL not replayed there, as asked at the moment when the last insert was acknowledged. */
-  readonly count: number
-  readonly bytesBehind: number
-  /** From that acknowledgement until its replay position had passed the end of the burst; at most this long. */
-  readonly caughtUpMs: number
-  /** Median time between two looks at its replay position: what the figure above can resolve. */
-  readonly resolutionMs: number
-}
-
-/** Inserts on the primary as fast as one connection allows, with every standby watched on connections of their own. */
-export async function runBurst(cluster: Cluster, options: BurstOptions): Promise<Burst> {
-  const { signal } = options
-  const all = await cluster.status(signal)
-  const primary = await cluster.primary(signal)
-  await using writer = await cluster.connect(primary.name, { as: 'superuser', signal })
-  await using asker = await cluster.connect(primary.name, { as: 'superuser', signal })
-  const watchers = await Promise.all(standbysOf(all).map(({ name }) => openWatcher(cluster, name, signal)))
+/** @throws LabError TIMEOUT when a standby does not replay it all, UNREACHABLE, INTERRUPTED */
+export async function runBurst({ primary, standbys }: Servers, options: BurstOptions): Promise<Burst> {
+  const { lookEveryMs = 0, signal } = options
+  await using session = await primary.connect(signal)
+  const opened = await Promise.all(standbys.map(standby => standby.connect(signal)))
+  const samplers = opened.map(one => new Sampler(one, { position: 'replayed', everyMs: lookEveryMs }))
   try {
-    cluster.emit({ kind: 'sql', node: primary.name, text: `${options.insert} -- ${options.inserts} times` })
-    const startedAt = performance.now()
-    for (let number = 1; number <= options.inserts; number++)
-      await writer.query(options.insert, [number], { name: 'burst' })
-    const acknowledgedAt = performance.now()
-    const [end, ...seen] = await Promise.all([
-      countAndEnd(asker, options.count),
-      ...watchers.map(w => look(w.session, options.count)),
-    ])
-    const standbys = await Promise.all(
-      watchers.map(async ({ node, session }, at) => {
-        const caughtUp = await waitForReplay(node, session, { lsn: end.lsn, acknowledgedAt, ...options })
-        const { count = 0, lsn = end.lsn } = seen[at] ?? {}
-        return { node, count, bytesBehind: bytesBehind(end.lsn, lsn), ...caughtUp }
-      }),
+    const commits = await insertAll(session, options)
+    const end = commits.at(-1)?.lsn ?? (0n as Lsn)
+    await Promise.all(
+      samplers.map((sampler, at) =>
+        waitUntil(replayed(sampler, { node: standbys[at]?.name ?? '', lsn: end }), { ...options, intervalMs: 1 }),
+      ),
     )
     return {
-      burstMs: acknowledgedAt - startedAt,
-      primary: { node: primary.name, count: end.count, endLsn: end.lsn },
-      standbys,
+      commits,
+      standbys: samplers.map(({ positions }, at) => ({ node: standbys[at]?.name ?? '', positions: [...positions] })),
     }
   } finally {
-    await Promise.all(watchers.map(({ session }) => session[Symbol.asyncDispose]()))
+    await Promise.all(samplers.map(sampler => sampler[Symbol.asyncDispose]()))
   }
 }
 
-interface Watcher {
-  readonly node: string
-  readonly session: Session
-}
+/** From the first insert to the last acknowledgement, in milliseconds. */
+export const durationOf = ({ commits }: Burst): number =>
+  (commits.at(-1)?.acknowledgedAt ?? 0) - (commits[0]?.dueAt ?? 0)
 
-const openWatcher = async (cluster: Cluster, node: string, signal: AbortSignal | undefined): Promise<Watcher> => ({
-  node,
-  session: await cluster.connect(node, { as: 'superuser', signal }),
-})
+/** How far behind each standby was. */
+export const lagsOf = ({ commits, standbys }: Burst): (StandbyLag & { readonly node: string })[] =>
+  standbys.map(({ node, positions }) => ({ node, ...measureLag(commits, positions) }))
 
-interface Look {
-  readonly count: number
-  readonly lsn: Lsn
-}
-
-const countAndEnd = (session: Session, count: string): Promise<Look> => lookWith(session, count, 'pg_current_wal_lsn()')
-const look = (session: Session, count: string): Promise<Look> => lookWith(session, count, 'pg_last_wal_replay_lsn()')
-
-/** The position is read before the rows: on a standby the rows may be newer than the position, never older. */
-async function lookWith(session: Session, count: string, position: string): Promise<Look> {
-  const [row] = await session.query<{ lsn: string; count: string }>(
-    `SELECT ${position}::text AS lsn, (${count}) AS count`,
-  )
-  return { count: Number(row?.count), lsn: parseLsn(row?.lsn ?? '') }
-}
-
-async function waitForReplay(
-  node: string,
+async function insertAll(
   session: Session,
-  { lsn, acknowledgedAt, timeoutMs, signal }: { readonly lsn: Lsn; readonly acknowledgedAt: number } & BurstOptions,
-): Promise<{ readonly caughtUpMs: number; readonly resolutionMs: number }> {
-  const looks: number[] = [performance.now()]
-  const observe = async (): Promise<ReturnType<typeof met<number>> | ReturnType<typeof notMet>> => {
-    const question = 'SELECT pg_last_wal_replay_lsn()::text AS lsn'
-    const [row] = await session.query<{ lsn: string }>(question, [], { name: 'replay' })
-    looks.push(performance.now())
-    const replayed = parseLsn(row?.lsn ?? '')
-    return replayed >= lsn
-      ? met(performance.now())
-      : notMet(`${node} replayed ${row?.lsn}, ${bytesBehind(lsn, replayed)} bytes behind`)
+  { insert, inserts, ratePerSecond, signal }: BurstOptions,
+): Promise<Commit[]> {
+  const commits: Commit[] = []
+  const startedAt = performance.now()
+  for (let number = 1; number <= inserts; number++) {
+    const dueAt = ratePerSecond === undefined ? performance.now() : startedAt + ((number - 1) * 1000) / ratePerSecond
+    while (dueAt > performance.now()) await pause(dueAt - performance.now(), signal)
+    throwIfInterrupted(signal)
+    await session.query(insert, [number], { name: 'burst' })
+    const acknowledgedAt = performance.now()
+    const [row] = await session.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn', [], { name: 'end' })
+    commits.push({ dueAt, acknowledgedAt, lsn: parseLsn(row?.lsn ?? '') })
   }
-  const at = await waitUntil({ what: `${node} to replay the burst`, observe }, { timeoutMs, signal, intervalMs: 0 })
-  return { caughtUpMs: at - acknowledgedAt, resolutionMs: (at - (looks[0] ?? at)) / (looks.length - 1) }
+  return commits
+}
+
+function replayed(sampler: Sampler, { node, lsn }: { readonly node: string; readonly lsn: Lsn }): Condition<undefined> {
+  return {
+    what: `${node} to replay the burst`,
+    observe: async () => {
+      const last = sampler.positions.at(-1)
+      if (last !== undefined && last.lsn >= lsn) return met(undefined)
+      if (sampler.hasEnded)
+        throw new LabError('UNREACHABLE', `${node} answers no more`, {
+          hint: 'pnpm run status shows which nodes answer.',
+        })
+      return notMet(
+        last === undefined
+          ? 'no answer'
+          : `replayed ${formatLsn(last.lsn)}, ${bytesBehind(lsn, last.lsn)} bytes behind`,
+      )
+    },
+  }
 }

@@ -29,11 +29,16 @@ export const WRITES_TABLE = 'lab.writes'
 
 const INSERT = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ($1, $2)`
 
+/** One object for all: there may be millions. */
+const ACKNOWLEDGED: Outcome = { kind: 'acknowledged' }
+
 /** A client at work. Disposing of it stops it. */
 export class Writer implements AsyncDisposable {
   readonly run = randomUUID()
   readonly #cluster: Cluster
-  readonly #options: { readonly ratePerSecond: number; readonly connections: number; readonly writeTimeoutMs: number }
+  /** What it was told to do. */
+  readonly load: { readonly ratePerSecond: number; readonly connections: number }
+  readonly #writeTimeoutMs: number
   readonly #end = new AbortController()
   readonly #signal: AbortSignal
   readonly #writes: Write[] = []
@@ -41,6 +46,7 @@ export class Writer implements AsyncDisposable {
   readonly #startedAt = performance.now()
   #lanes: readonly Promise<void>[] = []
   #next = 0
+  #acknowledged = 0
   #search: Promise<string> | undefined
   #spare: Session | undefined
   #stopped: Promise<History> | undefined
@@ -50,13 +56,14 @@ export class Writer implements AsyncDisposable {
     { ratePerSecond = 200, connections = 4, writeTimeoutMs = 2_000, signal }: WriterOptions,
   ) {
     this.#cluster = cluster
-    this.#options = { ratePerSecond, connections, writeTimeoutMs }
+    this.load = { ratePerSecond, connections }
+    this.#writeTimeoutMs = writeTimeoutMs
     this.#signal = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal])
   }
 
   /** Begins to write. Called once, by {@link startWriter}. */
   start(): void {
-    this.#lanes = Array.from({ length: this.#options.connections }, () => this.#lane())
+    this.#lanes = Array.from({ length: this.load.connections }, () => this.#lane())
   }
 
   /** What is settled so far; a copy. */
@@ -72,10 +79,11 @@ export class Writer implements AsyncDisposable {
 
   /** Waits until so many more writes are acknowledged. @throws LabError TIMEOUT */
   async acknowledges(count: number, { timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
-    const acknowledged = (): number => this.#writes.filter(({ outcome }) => outcome.kind === 'acknowledged').length
-    const goal = acknowledged() + count
-    const observe = async (): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> =>
-      acknowledged() >= goal ? met(undefined) : notMet(`${count - (goal - acknowledged())} so far`)
+    const before = this.#acknowledged
+    const observe = async (): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> => {
+      const more = this.#acknowledged - before
+      return more >= count ? met(undefined) : notMet(`${more} so far`)
+    }
     await waitUntil({ what: `${count} more acknowledged writes`, observe }, { timeoutMs, signal: this.#signal })
   }
 
@@ -103,7 +111,7 @@ export class Writer implements AsyncDisposable {
       session ??= await this.#connect().catch(() => undefined)
       if (session === undefined) continue
       const id = this.#next++
-      const dueAt = this.#startedAt + (id * 1000) / this.#options.ratePerSecond
+      const dueAt = this.#startedAt + (id * 1000) / this.load.ratePerSecond
       // A timer may fire up to a millisecond early, and nothing is sent before it is due.
       while (dueAt > performance.now() && !this.#isOver()) {
         await pause(dueAt - performance.now(), this.#signal).catch(() => undefined)
@@ -127,8 +135,9 @@ export class Writer implements AsyncDisposable {
     const settle = (outcome: Outcome): unknown =>
       this.#writes.push({ id, dueAt, sentAt, settledAt: performance.now(), outcome })
     try {
-      await session.query(INSERT, [this.run, id], { timeoutMs: this.#options.writeTimeoutMs, name: 'insert' })
-      settle({ kind: 'acknowledged' })
+      await session.query(INSERT, [this.run, id], { timeoutMs: this.#writeTimeoutMs, name: 'insert' })
+      settle(ACKNOWLEDGED)
+      this.#acknowledged++
       return true
     } catch (error) {
       const code = codeOf(error) ?? CONNECTION_LOST

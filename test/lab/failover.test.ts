@@ -2,18 +2,9 @@
  * Failover: what is promised when a primary is gone, and when it cannot be replaced.
  */
 import { expect, test } from 'vitest'
-import {
-  caughtUp,
-  crash,
-  failover,
-  failoverRecord,
-  inflict,
-  parseLsn,
-  readSurvivors,
-  startWriter,
-} from '../../src/index.ts'
+import { caughtUp, crash, failover, parseLsn, runTrial } from '../../src/index.ts'
 import { stop, up, waitUntil, WRITES_TABLE } from '../../src/index.ts'
-import type { Cluster, FailoverFault, FailoverRecord, History } from '../../src/index.ts'
+import type { Cluster, FailoverFault, WholeTrial } from '../../src/index.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
@@ -157,21 +148,8 @@ describeEachRuntime(
 )
 
 /** A client writes, the fault strikes, a standby takes over, the client writes again. */
-async function failOverUnderLoad(
-  cluster: Cluster,
-  fault: FailoverFault,
-): Promise<{ readonly record: FailoverRecord; readonly history: History }> {
-  const { name, serverVersion, synchronousCommit } = await cluster.primary()
-  await using writer = await startWriter(cluster, { ratePerSecond: 500 })
-  await writer.acknowledges(100, LIMIT)
-  await inflict(cluster, name, { fault })
-  const done = await failover(cluster, name, LIMIT)
-  await writer.acknowledges(100, LIMIT)
-  const history = await writer.stop()
-  const survivors = await readSurvivors(cluster, history.run)
-  const setting = { runtime: cluster.runtime.name, postgresVersion: serverVersion, fault, synchronousCommit }
-  return { history, record: failoverRecord({ failover: done, history, survivors, ...setting }) }
-}
+const failOverUnderLoad = (cluster: Cluster, fault: FailoverFault): Promise<WholeTrial> =>
+  runTrial(cluster, { fault, ratePerSecond: 500, ...LIMIT })
 
 /** Writes a row on the primary, and waits until `reached` has replayed it. */
 async function write(cluster: Cluster, id: string, ...reached: string[]): Promise<void> {

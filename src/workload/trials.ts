@@ -1,0 +1,41 @@
+/**
+ * Trials, one after another: the cluster is healed before each, and after the last.
+ */
+import { up } from '../cluster/up.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { isLabError } from '../errors.ts'
+import { runTrial, type RunTrialOptions, type TrialResult } from './trial.ts'
+
+export interface RunTrialsOptions extends RunTrialOptions {
+  readonly trials: number
+  /** Told of each trial when it is done. */
+  readonly onTrial?: ((result: TrialResult, number: number) => void) | undefined
+}
+
+/**
+ * Returns what each left. An interruption ends the series: what is done by then is returned, if anything is.
+ * @throws LabError those of up and of a trial; INTERRUPTED before the first trial is done
+ */
+export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Promise<readonly TrialResult[]> {
+  const { trials, onTrial, ...each } = options
+  const results: TrialResult[] = []
+  const heal = async (): Promise<unknown> => await up(cluster, { timeoutMs: HEAL_TIMEOUT_MS, signal: options.signal })
+  try {
+    for (let number = 1; number <= trials; number++) {
+      cluster.emit({ kind: 'progress', text: `trial ${number} of ${trials}: bringing every node back` })
+      await heal()
+      cluster.emit({ kind: 'progress', text: `trial ${number} of ${trials}: ${options.fault} under load` })
+      const result = await runTrial(cluster, each)
+      results.push(result)
+      onTrial?.(result, number)
+    }
+    cluster.emit({ kind: 'progress', text: 'bringing every node back' })
+    await heal()
+  } catch (error) {
+    if (!isLabError(error, 'INTERRUPTED') || results.length === 0) throw error
+  }
+  return results
+}
+
+/** A former primary that has to be cloned anew has been seen to take some seconds. */
+const HEAL_TIMEOUT_MS = 120_000

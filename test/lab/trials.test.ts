@@ -1,0 +1,118 @@
+/**
+ * Failovers one after another: what they say together, and what they leave in files.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import {
+  errorsByCode,
+  measureOutage,
+  parseHistories,
+  type FailoverRecord,
+  type TrialsDocument,
+} from '../../src/index.ts'
+import { CliCluster, expectAllStreaming } from '../support/cli.ts'
+import { describeEachRuntime, TEST_STATE_DIR } from '../support/runtimes.ts'
+
+describeEachRuntime(
+  'trials',
+  runtime => {
+    test('give the spread of the figures and every record; their histories, read back, count the same', async () => {
+      await using cluster = await CliCluster.describe(runtime)
+      await using folder = await temporaryFolder()
+      const files = { history: folder.file('history.jsonl'), report: folder.file('report.html') }
+      const args = ['--trials', '3', '--rate', '500', '--history', files.history, '--report', files.report]
+      const { document, narration } = await cluster.json('failover', ...args)
+      const series = document as TrialsDocument
+      expect(series).toMatchObject({
+        ...{ version: 1, requested: 3, n: 3, fault: 'crash', load: { ratePerSecond: 500, connections: 4 } },
+        outageMs: { n: 3 },
+        lost: { n: 3 },
+      })
+      expect(series.trials.map(({ timeline }) => timeline.after)).toEqual([2, 3, 4])
+      const outages = series.trials.map(({ outageMs }) => outageMs!).sort((a, b) => a - b)
+      expect(series.outageMs).toEqual({ n: 3, min: outages[0], median: outages[1], max: outages[2] })
+      expect(series.writes.attempted).toBe(series.trials.reduce((sum, { writes }) => sum + writes.attempted, 0))
+      for (const trial of series.trials) expectWhole(trial)
+      expect(narration).toContain('verdicts')
+      await expectAllStreaming(cluster)
+
+      const histories = parseHistories((await readFile(files.history, 'utf8')).split('\n'))
+      expect(histories).toHaveLength(3)
+      for (const [at, history] of histories.entries()) {
+        const { writes, errors } = series.trials[at]!
+        expect(history.writes).toHaveLength(writes.attempted)
+        expect(history.writes.filter(({ outcome }) => outcome.kind === 'acknowledged')).toHaveLength(
+          writes.acknowledged,
+        )
+        expect(errorsByCode(history)).toEqual(errors)
+        expect(measureOutage(history, { fencedAt: history.stoppedAt })).toBeUndefined()
+      }
+      expect(await readFile(files.report, 'utf8')).toContain('<svg')
+    })
+
+    test('interrupted, they tell what is done by then; refused, nothing is touched', async () => {
+      await using cluster = await CliCluster.describe(runtime)
+      const running = cluster.start('failover', '--trials', '1000', '--json')
+      await running.shows('   1  primary to ')
+      running.interrupt()
+      const { exitCode, stdout, stderr } = await running.ended
+      expect(exitCode, stderr).toBe(130)
+      const { n, requested, trials } = JSON.parse(stdout) as TrialsDocument
+      expect(requested).toBe(1000)
+      expect(n).toBeGreaterThanOrEqual(1)
+      expect(trials).toHaveLength(n)
+      expect((await cluster.run('up')).exitCode).toBe(0)
+      await expectAllStreaming(cluster)
+
+      const nowhere = join(TEST_STATE_DIR, 'nowhere', 'report.html')
+      const refused = await cluster.run('failover', '--report', nowhere)
+      expect(refused.exitCode).toBe(2)
+      expect(refused.stderr).toContain(`error: cannot write ${nowhere}`)
+      expect(existsSync(nowhere)).toBe(false)
+      const both = await cluster.run('failover', '--trials', '2', '--no-rejoin', '--json')
+      expect(both.exitCode).toBe(2)
+      expect(both.stderr).toContain('error: --to and --no-rejoin are for one failover')
+    })
+  },
+  ['local'],
+)
+
+/** Fields that only real servers can fill. */
+function expectWhole({
+  lagAtFault,
+  forkLsn,
+  walBytesLost,
+  settings,
+  latencyMs,
+  machine,
+  ...trial
+}: FailoverRecord): void {
+  expect(Object.keys(lagAtFault).sort()).toEqual(
+    ['primary', 'replica1', 'replica2'].filter(name => name !== trial.oldPrimary),
+  )
+  for (const { bytes, ms, sampleAgeMs } of Object.values(lagAtFault)) {
+    expect(bytes).toBeGreaterThanOrEqual(0)
+    expect(ms).toBeGreaterThanOrEqual(0)
+    expect(sampleAgeMs).toBeGreaterThanOrEqual(0)
+  }
+  expect(forkLsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/)
+  if (trial.writes.lost > 0) expect(walBytesLost, 'what is lost was in WAL that nobody received').toBeGreaterThan(0)
+  expect(settings).toMatchObject({ synchronous_commit: 'on', wal_level: 'replica', fsync: 'on' })
+  expect(latencyMs).toMatchObject({ n: trial.writes.acknowledged })
+  expect(machine.node).toBe(process.versions.node)
+}
+
+interface Folder extends AsyncDisposable {
+  file(name: string): string
+}
+
+async function temporaryFolder(): Promise<Folder> {
+  await mkdir(TEST_STATE_DIR, { recursive: true })
+  const path = await mkdtemp(join(TEST_STATE_DIR, 'files-'))
+  return {
+    file: name => join(path, name),
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
