@@ -6,66 +6,88 @@ import { join } from 'node:path'
 import { command } from '../src/cli/command.ts'
 import * as lab from '../src/index.ts'
 import { freePorts } from '../src/lab.ts'
-import { findBinaries } from '../src/runtime/binaries.ts'
+import { findBinaries, type Binaries } from '../src/runtime/binaries.ts'
 import { findPlace } from '../src/runtime/local/place.ts'
 import { Floor, type FloorOptions } from './floor.ts'
+import { measureJudging, memoryOfJudging } from './judging.ts'
+import { summarise, type Row, type Sample } from './samples.ts'
+import { measureThroughput } from './throughput.ts'
 
-/** One measurement against its floor. The figures are medians; `spread` has the rest. */
-export interface Row {
-  readonly name: string
-  readonly floorMs: number
-  readonly oursMs: number
-  /** Median of the ratios run by run, so that the machine's drift cancels out. */
-  readonly ratio: number
-  readonly n: number
-  readonly spread: { readonly floorMs: lab.Spread; readonly oursMs: lab.Spread; readonly ratio: lab.Spread }
-}
+const PARTS = ['cluster', 'throughput', 'record'] as const
 
-interface Sample {
-  readonly name: string
-  readonly floorMs: number
-  readonly oursMs: number
+/** What each row holds against what. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  up: 'nothing to three nodes, against initdb, pg_basebackup and pg_ctl',
+  failover: 'the outage of a crash, against one client that promotes by itself',
+  writer: '20,000 single-row inserts over 8 connections, against pgbench',
+  sampling: "the same inserts while every node's position is looked at, against without",
+  record: 'checker and record over 1,000,000 writes, against four times a quarter of them',
 }
 
 export const benchCommand = command({
   usage: 'bench',
-  summary: 'measure up and failover against bare PostgreSQL programs on this machine',
-  options: { runs: lab.count('--runs <n>', { min: 1, max: 100, standard: 5 }, 'how often each is measured') },
+  summary: 'measure the lab against bare PostgreSQL programs on this machine',
+  options: {
+    runs: lab.count('--runs <n>', { min: 1, max: 100, standard: 5 }, 'how often each is measured'),
+    only: lab.list('--only <parts>', PARTS, 'which parts'),
+  },
   run: async ({ openLab, narrate, terminal, options, interrupt: { signal } }) => {
     const { topology, runtime } = await openLab({ mayPull: true })
-    const floor = await floorOptions(topology, signal)
+    const binaries = await completeBinaries(topology)
     const samples: Sample[] = []
     for (let number = 1; number <= options.runs; number++) {
-      terminal.busy(`run ${number} of ${options.runs}`)
-      const [floorUp, floorFailover] = await measureFloor(floor)
-      const [ourUp, ourFailover] = await measureOurs(runtime.name, signal)
-      samples.push(
-        { name: 'up', floorMs: floorUp, oursMs: ourUp },
-        { name: 'failover', floorMs: floorFailover, oursMs: ourFailover },
-      )
+      const say = (part: string): void => terminal.busy(`run ${number} of ${options.runs}: ${part}`)
+      for (const part of options.only) {
+        say(part)
+        samples.push(...(await MEASURE[part]({ topology, binaries, runtime: runtime.name, signal })))
+      }
     }
-    const rows = ['up', 'failover'].map(name =>
-      summarise(
-        name,
-        samples.filter(sample => sample.name === name),
-      ),
-    )
+    const rows = summarise(samples)
     narrate.say(
-      `Runtime ${runtime.name}; floor with the bare programs of ${floor.binaries.directory}; n = ${options.runs}, median (min–max)`,
+      `Runtime ${runtime.name}; floor with the bare programs of ${binaries.directory}; n = ${options.runs}, median (min–max)`,
     )
-    narrate.table(['what', 'floor', 'ours', 'ratio'], rows.map(tableRow))
+    narrate.table(['what', 'floor', 'ours', 'ratio', ''], rows.map(tableRow))
+    if (options.only.includes('record'))
+      narrate.say(`memory of a record over 1,000,000 writes, beside its history: ${lab.formatBytes(memoryOfJudging())}`)
     return { version: 1, runtime: runtime.name, rows }
   },
 })
 
-async function floorOptions(topology: lab.Topology, signal: AbortSignal): Promise<FloorOptions> {
+interface Setting {
+  readonly topology: lab.Topology
+  readonly binaries: Binaries
+  readonly runtime: 'docker' | 'local'
+  readonly signal: AbortSignal
+}
+
+const MEASURE: Readonly<Record<(typeof PARTS)[number], (setting: Setting) => Promise<readonly Sample[]>>> = {
+  cluster: async setting => {
+    await using floor = new Floor(await floorOptions(setting))
+    const [floorUp, floorFailover] = [await floor.up(), await floor.failover()]
+    const [ourUp, ourFailover] = await measureOurs(setting)
+    return [
+      { name: 'up', floorMs: floorUp, oursMs: ourUp },
+      { name: 'failover', floorMs: floorFailover, oursMs: ourFailover },
+    ]
+  },
+  throughput: async ({ binaries, runtime, signal }) => {
+    await using cluster = await lab.startTemporaryCluster({ runtime, timeoutMs: 120_000, name: 'bench', signal })
+    return await measureThroughput(cluster, binaries, signal)
+  },
+  record: async () => [measureJudging()],
+}
+
+/** @throws LabError NO_RUNTIME */
+async function completeBinaries(topology: lab.Topology): Promise<Binaries> {
   const binaries = await findBinaries(topology.variables)
+  if (binaries.programs.has('pg_basebackup') && binaries.programs.has('pgbench')) return binaries
+  throw new lab.LabError('NO_RUNTIME', 'the floor needs a complete PostgreSQL, and there is none on this machine', {
+    hint: 'Install one (Debian: apt-get install postgresql), then try again.',
+  })
+}
+
+async function floorOptions({ topology, binaries, signal }: Setting): Promise<FloorOptions> {
   const { account } = await findPlace(topology)
-  if (!binaries.programs.has('pg_basebackup')) {
-    throw new lab.LabError('NO_RUNTIME', 'the floor needs a complete PostgreSQL, and there is none on this machine', {
-      hint: 'Install one (Debian: apt-get install postgresql), then try again.',
-    })
-  }
   const [first = 0, second = 0, third = 0] = await freePorts(3)
   return {
     binaries,
@@ -76,36 +98,14 @@ async function floorOptions(topology: lab.Topology, signal: AbortSignal): Promis
   }
 }
 
-async function measureFloor(options: FloorOptions): Promise<readonly [up: number, failover: number]> {
-  await using floor = new Floor(options)
-  return [await floor.up(), await floor.failover()]
-}
-
 /** The lab's own operations, as a user of the library calls them, a client writing all the while. */
-async function measureOurs(
-  runtime: 'docker' | 'local',
-  signal: AbortSignal,
-): Promise<readonly [up: number, failover: number]> {
+async function measureOurs({ runtime, signal }: Setting): Promise<readonly [up: number, failover: number]> {
   const startedAt = performance.now()
   await using cluster = await lab.startTemporaryCluster({ runtime, timeoutMs: 120_000, name: 'bench', signal })
   const upMs = performance.now() - startedAt
-  const primary = await cluster.primary(signal)
-  await using writer = await lab.startWriter(cluster, { signal })
-  await writer.acknowledges(100, { timeoutMs: 30_000 })
-  await lab.crash(cluster, primary.name)
-  const failover = await lab.failover(cluster, primary.name, { timeoutMs: 30_000, signal })
-  await writer.acknowledges(50, { timeoutMs: 30_000 })
-  const outage = lab.measureOutage(await writer.stop(), failover)
-  if (outage === undefined) throw new lab.LabError('NODE_FAILED', 'nothing was acknowledged around the failover')
-  return [upMs, outage.ms]
-}
-
-function summarise(name: string, samples: readonly Sample[]): Row {
-  const floorMs = lab.spreadOf(samples.map(sample => sample.floorMs))
-  const oursMs = lab.spreadOf(samples.map(sample => sample.oursMs))
-  const ratio = lab.spreadOf(samples.map(sample => sample.oursMs / sample.floorMs))
-  const spread = { floorMs, oursMs, ratio }
-  return { name, floorMs: floorMs.median, oursMs: oursMs.median, ratio: ratio.median, n: samples.length, spread }
+  const { record } = await lab.runTrial(cluster, { fault: 'crash', timeoutMs: 30_000, signal })
+  if (record.outageMs === null) throw new lab.LabError('NODE_FAILED', 'nothing was acknowledged around the failover')
+  return [upMs, record.outageMs]
 }
 
 const tableRow = ({ name, spread }: Row): string[] => [
@@ -113,6 +113,7 @@ const tableRow = ({ name, spread }: Row): string[] => [
   formatSpread(spread.floorMs, lab.formatMs),
   formatSpread(spread.oursMs, lab.formatMs),
   formatSpread(spread.ratio, value => value.toFixed(2)),
+  MEANINGS[name] ?? '',
 ]
 
 const formatSpread = ({ median, min, max }: lab.Spread, format: (value: number) => string): string =>
