@@ -5,6 +5,7 @@
  * nothing while it waits, and so hides the outage it is meant to feel (Tene, How NOT to Measure Latency, 2013).
  */
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Cluster } from '../cluster/cluster.ts'
 import { codeOf } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
@@ -59,6 +60,8 @@ export class Writer implements AsyncDisposable {
     this.load = { ratePerSecond, connections }
     this.#writeTimeoutMs = writeTimeoutMs
     this.#signal = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal])
+    // A listener for each connection that waits for its next write: more than node's ten are no leak.
+    setMaxListeners(0, this.#signal)
   }
 
   /** Begins to write. Called once, by {@link startWriter}. */
