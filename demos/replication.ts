@@ -84,6 +84,7 @@ export default lab.demo(
     narrate.say('What if it had died in between? pnpm run failover')
     return {
       ...{ version: 1, runtime: cluster.runtime.name, inserts: options.inserts, burstMs: lab.durationOf(burst) },
+      primary: { node: primary, count: Number(count?.count) },
       standbys: lags,
     }
   },
