@@ -65,6 +65,21 @@ describeEachRuntime(
       expect(since.filter(({ id }) => survivors?.get(id) !== 1)).toEqual([])
     })
 
+    test('over thirty connections draws no warning of a leak', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const warnings: string[] = []
+      const note = ({ message }: Error): unknown => warnings.push(message)
+      process.on('warning', note)
+      try {
+        const { signal } = new AbortController()
+        await using writer = await startWriter(cluster, { connections: 30, ratePerSecond: 1_000, signal })
+        await writer.acknowledges(500, LIMIT)
+      } finally {
+        process.off('warning', note)
+      }
+      expect(warnings).toEqual([])
+    })
+
     test('stops once: a second stop returns the same frozen history', async () => {
       await using cluster = await startTestCluster(runtime)
       await using writer = await startWriter(cluster)
