@@ -14,6 +14,8 @@ import {
   type ClusterEvent,
 } from '../../src/index.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
+import { run } from '../../src/runtime/command.ts'
+import { CliCluster, expectAllStreaming, ROOT } from '../support/cli.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS, type TestRuntime } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
@@ -95,6 +97,25 @@ describeEachRuntime('a former primary that was not fenced', runtime => {
     })
   }
 })
+
+describeEachRuntime(
+  'a container that was made, and neither connected to its peers nor started',
+  runtime => {
+    test('is made anew by up', async () => {
+      await using cluster = await CliCluster.describe(runtime)
+      const docker = async (...args: readonly string[]): Promise<void> => {
+        const result = await run(['docker', ...args], { environment: cluster.environment, cwd: ROOT })
+        expect(result.exitCode, result.stderr).toBe(0)
+      }
+      await docker('compose', 'create')
+      await docker('network', 'disconnect', `${cluster.project}_replication`, `${cluster.project}_replica2`)
+      const { exitCode, stdout, stderr } = await cluster.run('up')
+      expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' })
+      await expectAllStreaming(cluster)
+    })
+  },
+  ['docker'],
+)
 
 /** The primary crashes, a standby is promoted, and the fence is taken away; returns the new primary. */
 async function replaceAndUnfence(cluster: Cluster, runtime: TestRuntime): Promise<string> {

@@ -45,6 +45,16 @@ export class Containers {
     )
   }
 
+  /**
+   * Removes containers that were made and never started; their named volumes stay. A Compose that was interrupted between
+   * making one and connecting it to its second network leaves it so, and would start it without that network.
+   */
+  async removeNeverStarted(): Promise<void> {
+    const filters = { label: [`${PROJECT}=${this.#project}`, `${ONE_OFF}=False`], status: ['created'] }
+    const made = await this.#engine.listContainers({ all: true, filters })
+    await Promise.all(made.map(({ Id }) => this.#engine.getContainer(Id).remove({ v: true })))
+  }
+
   async state(service: string): Promise<NodeState> {
     const container = await this.find(service)
     if (container === undefined) return 'absent'

@@ -60,6 +60,7 @@ export class DockerRuntime implements Runtime {
       if (state === 'running' || state === 'frozen') continue
       await requireFreePort(node.name, node.client, port => this.#containers.publisher(port))
     }
+    await this.#containers.removeNeverStarted()
     onProgress?.('docker compose up')
     await this.#compose(['up', '--detach'], signal)
   }
