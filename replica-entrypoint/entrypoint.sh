@@ -83,7 +83,7 @@ wait_for_primary() {
   say "waiting up to $limit s for a primary: $PRIMARY_CONNINFO"
   until seen=$(ask_primary IDENTIFY_SYSTEM); do
     [ "$SECONDS" -lt "$limit" ] || fail "no primary after $limit s; last seen: $seen"
-    sleep 0.1
+    sleep 0.1 # between two questions: nothing tells a shell that a primary is there
   done
 }
 
@@ -111,12 +111,18 @@ clone() {
   rm -f "$CLONE_ANEW" "$INITIALISING"
 }
 
-# Nodes which have been standbys all along may be the primary today, and then they may lack the slot.
+# Nodes which have been standbys all along may be the primary today, and then they may lack the slot. Between the question
+# and the answer somebody else may make it: the lab does, when it heals a cluster.
 ensure_slot() {
   local seen
+  slot_is_missing || return 0
+  seen=$(ask_primary "CREATE_REPLICATION_SLOT \"$NODE_NAME\" PHYSICAL") || ! slot_is_missing ||
+    fail "cannot create the slot $NODE_NAME: $seen"
+}
+slot_is_missing() {
+  local seen
   seen=$(ask_primary "READ_REPLICATION_SLOT \"$NODE_NAME\"") || fail "cannot look for the slot $NODE_NAME: $seen"
-  [ "$seen" = '||' ] || return 0
-  seen=$(ask_primary "CREATE_REPLICATION_SLOT \"$NODE_NAME\" PHYSICAL") || fail "cannot create the slot $NODE_NAME: $seen"
+  [ "$seen" = '||' ]
 }
 
 # The data says that this node was the primary. If it was away while another was promoted, two would accept writes:
@@ -125,7 +131,7 @@ ensure_slot() {
 follow_if_superseded() {
   local deadline_us=$((${EPOCHREALTIME/[.,]/} + 6000000 / $(timeline)))
   until primary_exists || all_peers_answer || [ "${EPOCHREALTIME/[.,]/}" -ge "$deadline_us" ]; do
-    sleep 0.1
+    sleep 0.1 # between two questions, as above
   done
   primary_exists || return 0
   say 'another node is the primary now: starting as a standby'

@@ -1,11 +1,15 @@
 /**
  * Up: from whatever state there is, to one primary with every other node streaming from it.
  */
+import { chmod, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import {
   caughtUp,
   crash,
   failover,
+  healthy,
   parseLsn,
   stop,
   up,
@@ -14,9 +18,17 @@ import {
   type ClusterEvent,
 } from '../../src/index.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
+import { Disposer } from '../../src/dispose.ts'
+import { findBinaries } from '../../src/runtime/binaries.ts'
 import { run } from '../../src/runtime/command.ts'
 import { CliCluster, expectAllStreaming, ROOT } from '../support/cli.ts'
-import { describeEachRuntime, startTestCluster, TIMEOUT_MS, type TestRuntime } from '../support/runtimes.ts'
+import {
+  describeEachRuntime,
+  startTestCluster,
+  TEST_PREFIX,
+  TIMEOUT_MS,
+  type TestRuntime,
+} from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
@@ -116,6 +128,53 @@ describeEachRuntime(
   },
   ['docker'],
 )
+
+describeEachRuntime(
+  'a clone whose slot somebody else makes in the same moment',
+  runtime => {
+    test('uses that slot', async () => {
+      const { directory } = await findBinaries(process.env)
+      await using cleanUp = new Disposer()
+      const folder = await mkdtemp(join(tmpdir(), `${TEST_PREFIX}-bin-`))
+      cleanUp.defer(() => rm(folder, { recursive: true }))
+      await chmod(folder, 0o777) // where the lab is root's, the servers are another user's
+      await linkWithRivalPsql(directory, folder)
+
+      await using cluster = await startTestCluster(runtime, { environment: { LAB_PG_BIN: folder } })
+      await stop(cluster, 'replica1')
+      await cluster.query('primary', "SELECT pg_drop_replication_slot('replica1')")
+      await cluster.runtime.discard('replica1')
+      await cluster.runtime.start('replica1')
+      await waitUntil(healthy(cluster), LIMIT)
+      expect(await readdir(folder)).toContain('rival-was-faster')
+    })
+  },
+  ['local'],
+)
+
+/** PostgreSQL's programs, with a psql which makes the slot that it has just said is missing. */
+async function linkWithRivalPsql(binaries: string, folder: string): Promise<void> {
+  const names = await readdir(binaries)
+  await Promise.all(names.map(name => symlink(join(binaries, name), join(folder, name))))
+  const psql = join(folder, 'psql')
+  await rm(psql)
+  await writeFile(
+    psql,
+    `#!/usr/bin/env bash
+answer=$("${join(binaries, 'psql')}" "$@") || exit
+printf '%s\\n' "$answer"
+question=\${*: -1}
+case $question in
+  READ_REPLICATION_SLOT*)
+    [ "$answer" = '||' ] || exit 0
+    "${join(binaries, 'psql')}" "\${@:1:$#-1}" "\${question/READ/CREATE} PHYSICAL" >/dev/null
+    touch "\${0%/*}/rival-was-faster"
+    ;;
+esac
+`,
+    { mode: 0o755 },
+  )
+}
 
 /** The primary crashes, a standby is promoted, and the fence is taken away; returns the new primary. */
 async function replaceAndUnfence(cluster: Cluster, runtime: TestRuntime): Promise<string> {

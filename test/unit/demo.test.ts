@@ -1,6 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { choice, count, demo, flag, list, text, texts } from '../../src/demo.ts'
+import { choice, count, demo, flag, list, outputFile, text, texts } from '../../src/demo.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 
 describe('a count', () => {
@@ -26,7 +29,7 @@ describe('a count', () => {
       fc.property(fc.oneof(fc.integer({ min: -5, max: 20 }), fc.double()), value => {
         const isRight = Number.isInteger(value) && value >= 0 && value <= 5
         for (const given of [value, String(value)]) {
-          if (isRight) expect(limit.parse(given)).toBe(Number(given))
+          if (isRight) expect(limit.parse(given)).toBe(Number(String(given)))
           else expect(() => limit.parse(given)).toThrow(expect.objectContaining({ code: 'USAGE' }))
         }
       }),
@@ -120,5 +123,28 @@ describe('a demo', () => {
       throw new Error('it ran')
     })
     expect(declared).toMatchObject({ name: 'd', title: 'D', summary: 's', options: {} })
+  })
+})
+
+describe('a file to write', () => {
+  const report = outputFile('--report <file>', 'a page')
+
+  test('may be left out, be new in a folder that is there, or be there already', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lab-demo-'))
+    try {
+      const file = join(folder, 'r.html')
+      expect(report.parse(undefined)).toBeUndefined()
+      expect(report.parse(file)).toBe(file)
+      await writeFile(file, '')
+      expect(report.parse(file)).toBe(file)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  test.each(['/no/such/folder/r.html', tmpdir()])('is refused before the work where it cannot be: %s', async file => {
+    const error = await catchLabError('USAGE', () => report.parse(file))
+    expect(error.message).toContain(`cannot write ${file}`)
+    expect(error.hint).toContain('a folder that is there')
   })
 })
