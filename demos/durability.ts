@@ -19,11 +19,10 @@ export default lab.demo(
       rate: lab.count('--rate <n>', { min: 10, max: 10_000, standard: 500 }, 'writes a second'),
       connections: lab.count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
       cut: lab.count('--cut <ms>', { min: 50, max: 10_000, standard: 200 }, 'cut the standbys off for so long before'),
-      report: lab.text('--report <file>', 'write a page with plots, HTML in one file'),
+      report: lab.outputFile('--report <file>', 'write a page with plots, HTML in one file'),
     },
   },
   async ({ cluster, narrate, signal, options }) => {
-    await lab.requireWritable(options.report)
     const settings = options.standbys.flatMap(standbys =>
       options.synchronousCommit.map(synchronousCommit => ({ standbys, synchronousCommit })),
     )
@@ -43,10 +42,7 @@ export default lab.demo(
 
     narrate.step('Price and promise, side by side')
     lab.narrateDurability(narrate, document)
-    if (options.report !== undefined) {
-      await lab.writeReport(options.report, await lab.durabilityReport(document))
-      narrate.say(`report: ${options.report}`)
-    }
+    await lab.keepReport(narrate, options.report, () => lab.durabilityReport(document))
     for (const { synchronousCommit, standbys, promised, lost } of document.cells) {
       const setting = `synchronous_commit = ${synchronousCommit}, standbys ${standbys}`
       // The positive control: what cannot see these losses could not see any.

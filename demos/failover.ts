@@ -21,13 +21,12 @@ export default lab.demo(
       rate: lab.count('--rate <n>', { min: 1, max: 10_000, standard: 200 }, 'writes a second'),
       connections: lab.count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
       trials: lab.count('--trials <n>', { min: 1, max: 1_000, standard: 1 }, 'do it so often, and tell the spread'),
-      report: lab.text('--report <file>', 'write a page with plots, HTML in one file'),
-      history: lab.text('--history <file>', 'keep every write and its outcome, as JSON Lines'),
+      report: lab.outputFile('--report <file>', 'write a page with plots, HTML in one file'),
+      history: lab.outputFile('--history <file>', 'keep every write and its outcome, as JSON Lines'),
     },
   },
   async ({ cluster, narrate, signal, options }) => {
     const { fault, to, rate: ratePerSecond, connections } = options
-    await lab.requireWritable(options.report, options.history)
     if (options.trials > 1 && (to !== undefined || !options.rejoin))
       throw new lab.LabError('USAGE', '--to and --no-rejoin are for one failover', { hint: 'Leave out --trials.' })
     narrate.step('All three are well', 'One primary, and every other node streams from it.')

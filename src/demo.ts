@@ -1,8 +1,10 @@
 /**
  * What a demo is: a lesson which does its thing for real, narrates it, and asserts its own claim.
  */
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Cluster } from './cluster/cluster.ts'
-import { LabError } from './errors.ts'
+import { LabError, messageOf } from './errors.ts'
 import type { Narrator } from './report/narrator.ts'
 
 /** One option of a command line: how it is written, what it is for, and how it is read. */
@@ -71,6 +73,30 @@ export const text = (flags: string, description: string): OptionSpec<string | un
   description,
   parse: value => wordsOf(value).at(-1),
 })
+
+/** An option with a file to write: that it can be is looked at before the work, not found out after it. */
+export const outputFile = (flags: string, description: string): OptionSpec<string | undefined> => ({
+  flags,
+  description,
+  parse: value => {
+    const file = wordsOf(value).at(-1)
+    if (file === undefined) return undefined
+    try {
+      accessSync(dirname(resolve(file)), constants.W_OK)
+      if (existsSync(file)) accessSync(file, constants.W_OK)
+      if (!existsSync(file) || statSync(file).isFile()) return file
+    } catch (error) {
+      throw cannotWrite(file, messageOf(error), error)
+    }
+    throw cannotWrite(file, 'it is no file')
+  },
+})
+
+const cannotWrite = (file: string, why: string, cause?: unknown): LabError =>
+  new LabError('USAGE', `cannot write ${file}: ${why}`, {
+    hint: 'Name a file in a folder that is there and can be written to.',
+    cause,
+  })
 
 /** `--json` is false unless given, `--no-rejoin` makes `rejoin` false. */
 export const flag = (flags: string, description: string): OptionSpec<boolean> => ({

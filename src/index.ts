@@ -12,16 +12,24 @@ export type {
   StandbyStatus,
   UnreachableStatus,
 } from './cluster/cluster.ts'
-export { cutFromWal } from './cluster/cut.ts'
 export { caughtUp, describe, healthy, isFollowing, streaming } from './cluster/conditions.ts'
-export { crash, failoverFaults, faultMeanings, inflict, stop, type FailoverFault } from './cluster/faults.ts'
+export {
+  crash,
+  cutFromWal,
+  failoverFaults,
+  faultMeanings,
+  inflict,
+  stop,
+  type FailoverFault,
+} from './cluster/faults.ts'
 export { failover, type Candidate, type Failover, type FailoverOptions } from './cluster/failover.ts'
 export { changeSettings, type ChangeOptions, type Settings } from './cluster/settings.ts'
-export { promisesDurability, setSynchronous, synchronousCommits, synchronousStandbys } from './cluster/synchronous.ts'
-export type { Synchronous, SynchronousCommit, SynchronousStandbys } from './cluster/synchronous.ts'
+export { setSynchronous } from './cluster/synchronous.ts'
+export { promisesDurability, synchronousCommits, synchronousStandbys } from './postgres/synchronous.ts'
+export type { Synchronous, SynchronousCommit, SynchronousStandbys } from './postgres/synchronous.ts'
 export { rejoin, type Rejoined, type RejoinOptions } from './cluster/rejoin.ts'
 export { up, type UpOptions } from './cluster/up.ts'
-export { choice, count, demo, flag, list, text } from './demo.ts'
+export { choice, count, demo, flag, list, outputFile, text } from './demo.ts'
 export type { Demo, DemoContext, DemoDescription, OptionSpec, OptionSpecs, OptionValues } from './demo.ts'
 export { isLabError, LabError, labErrorCodes, type LabErrorCode } from './errors.ts'
 export { measureOutage, measurePhases, type Milestones, type Outage, type Phases } from './measure/outage.ts'
@@ -37,7 +45,7 @@ export type {
   StandbyLag,
 } from './measure/lag.ts'
 export { summariseCell } from './measure/durability.ts'
-export type { CellTrial, CommitSetting, DurabilityCell, DurabilityDocument } from './measure/durability.ts'
+export type { CellTrial, DurabilityCell, DurabilityDocument } from './measure/durability.ts'
 export { summariseTrials, type TrialsDocument } from './measure/trials.ts'
 export { percentile, spreadOf, summaryOf, type Spread, type Summary } from './measure/statistics.ts'
 export type { ConnectOptions, QueryOptions, Session } from './postgres/connection.ts'
@@ -46,10 +54,10 @@ export { ruleFor, type Certainty } from './postgres/sqlstate.ts'
 export type { PrimaryServer, Server, Slot, StandbyServer, WalSender } from './postgres/status.ts'
 export { narrateBurst, narrateLag } from './report/lag.ts'
 export { cellNarrator, narrateDurability } from './report/durability.ts'
-export { durabilityReport, failoverReport, lagReport, writeReport } from './report/html/reports.ts'
+export { durabilityReport, failoverReport, lagReport } from './report/html/reports.ts'
 export type { FailoverReportInput } from './report/html/reports.ts'
 export { narrateAcknowledgements, narrateFailover } from './report/failover.ts'
-export { keepEvidence, requireWritable, type Evidence } from './report/files.ts'
+export { keepEvidence, keepReport, type Evidence } from './report/files.ts'
 export { formatBytes, formatCount, formatMs } from './report/format.ts'
 export type { Narrator } from './report/narrator.ts'
 export { narrateTrials, trialNarrator } from './report/trials.ts'

@@ -2,11 +2,11 @@
  * `lag`: how long until an insert is visible on the standbys, of the lab's cluster or of any other.
  */
 import { up } from '../cluster/up.ts'
-import { count, flag, list, text, texts } from '../demo.ts'
+import { count, flag, list, outputFile, text, texts } from '../demo.ts'
 import { LabError } from '../errors.ts'
 import type { LagDocument } from '../measure/lag.ts'
-import { requireWritable } from '../report/files.ts'
-import { lagReport, writeReport } from '../report/html/reports.ts'
+import { keepReport } from '../report/files.ts'
+import { lagReport } from '../report/html/reports.ts'
 import { narrateLag } from '../report/lag.ts'
 import { narrateLiars } from '../report/liars.ts'
 import { serverAt, serversOf, type Servers } from '../workload/burst.ts'
@@ -35,7 +35,7 @@ const options = {
     'another cluster: its primary, postgresql://user@host:port/database; password in PGPASSWORD',
   ),
   standby: texts('--standby <url>', 'and a standby of it; once for each'),
-  report: text('--report <file>', 'write a page with plots, HTML in one file'),
+  report: outputFile('--report <file>', 'write a page with plots, HTML in one file'),
 }
 
 export const lagCommand = command({
@@ -46,7 +46,6 @@ export const lagCommand = command({
     const { options, narrate, interrupt } = context
     const { signal } = interrupt
     const given = givenServers(options)
-    await requireWritable(options.report)
     if (options.liars) return await compare(context, given)
     const { servers, runtime } = given === undefined ? await labServers(context) : { servers: given, runtime: null }
     const document: LagDocument = {
@@ -61,10 +60,7 @@ export const lagCommand = command({
       })),
     }
     narrateLag(narrate, document)
-    if (options.report !== undefined) {
-      await writeReport(options.report, await lagReport(document))
-      narrate.say(`report: ${options.report}`)
-    }
+    await keepReport(narrate, options.report, () => lagReport(document))
     return document
   },
 })

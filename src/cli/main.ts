@@ -53,9 +53,18 @@ const USAGE_ERRORS: ReadonlySet<LabErrorCode> = new Set<LabErrorCode>([
   'UNKNOWN_NODE',
 ])
 
+/** cac gives `--no-rejoin` a default of its own, which says the opposite of what a reader takes it for. */
+const withoutDefaultOfNo = (sections: readonly HelpSection[]): HelpSection[] =>
+  sections.map(section => ({ ...section, body: section.body.replace(/^( +--no-.*) \(default: true\)$/gm, '$1') }))
+
+interface HelpSection {
+  title?: string
+  body: string
+}
+
 /** Runs one command line to its exit code: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
 async function main(argv: readonly string[]): Promise<number> {
-  const cli = cac('pg-failover-lab').help()
+  const cli = cac('pg-failover-lab').help(withoutDefaultOfNo)
   for (const definition of commands) declare(cli, definition, argv)
   try {
     cli.parse(['node', 'pg-failover-lab', ...argv], { run: false })

@@ -1,43 +1,10 @@
 /**
- * Synchronous replication: which standbys a commit waits for, and for what.
- * https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-SYNCHRONOUS-STANDBY-NAMES
+ * Synchronous replication, set up on every node for a while.
  */
+import { synchronousStandbyNames, type Synchronous } from '../postgres/synchronous.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
 import { changeSettings, restoreSettings, type ChangeOptions } from './settings.ts'
-
-/** None; the first of the list that is there; any one of the list. */
-export const synchronousStandbys = ['asynchronous', 'one', 'quorum'] as const
-export type SynchronousStandbys = (typeof synchronousStandbys)[number]
-
-/** Values of synchronous_commit, from the least to the most that a commit waits for. */
-export const synchronousCommits = ['off', 'local', 'remote_write', 'on', 'remote_apply'] as const
-export type SynchronousCommit = (typeof synchronousCommits)[number]
-
-export interface Synchronous {
-  readonly standbys: SynchronousStandbys
-  readonly synchronousCommit: SynchronousCommit
-}
-
-/**
- * Whether a write that was acknowledged under these settings is on a standby when the primary dies.
- * With `remote_write` it is in the standby's operating system, which the death of the primary does not touch.
- */
-export const promisesDurability = ({ standbys, synchronousCommit }: Synchronous): boolean =>
-  standbys !== 'asynchronous' && synchronousCommit !== 'off' && synchronousCommit !== 'local'
-
-/** The value of synchronous_standby_names. All nodes are in it, so that it is right whichever is the primary. */
-export function synchronousStandbyNames(standbys: SynchronousStandbys, nodes: readonly string[]): string {
-  const names = nodes.map(name => `"${name.replaceAll('"', '""')}"`).join(', ')
-  switch (standbys) {
-    case 'asynchronous':
-      return ''
-    case 'one':
-      return `FIRST 1 (${names})`
-    case 'quorum':
-      return `ANY 1 (${names})`
-  }
-}
 
 /**
  * Sets both on every node, so that they survive a failover, and returns when the primary waits for a standby. Disposing of

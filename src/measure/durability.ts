@@ -1,16 +1,11 @@
 /**
  * The price and the promise of synchronous commit, side by side. Pure.
  */
+import { promisesDurability, type Synchronous } from '../postgres/synchronous.ts'
 import type { FailoverRecord } from './record.ts'
 import { spreadOf, summaryOf, type Spread, type Summary } from './statistics.ts'
 
-/** What a commit waits for. */
-export interface CommitSetting {
-  readonly synchronousCommit: 'off' | 'local' | 'remote_write' | 'on' | 'remote_apply'
-  readonly standbys: 'asynchronous' | 'one' | 'quorum'
-}
-
-export interface DurabilityCell extends CommitSetting {
+export interface DurabilityCell extends Synchronous {
   /** Whether an acknowledged write is promised to survive the death of the primary. */
   readonly promised: boolean
   /** From when each write was due until its acknowledgement, before the standbys were cut off. */
@@ -44,10 +39,7 @@ export interface CellTrial {
 }
 
 /** @throws RangeError when there is no trial */
-export function summariseCell(
-  setting: CommitSetting & { readonly promised: boolean },
-  trials: readonly CellTrial[],
-): DurabilityCell {
+export function summariseCell(setting: Synchronous, trials: readonly CellTrial[]): DurabilityCell {
   const records = trials.map(({ record }) => record)
   const outages = records.flatMap(({ outageMs }) => (outageMs === null ? [] : [outageMs]))
   const lost = spreadOf(records.map(({ writes }) => writes.lost))
@@ -57,7 +49,7 @@ export function summariseCell(
   return {
     synchronousCommit: setting.synchronousCommit,
     standbys: setting.standbys,
-    promised: setting.promised,
+    promised: promisesDurability(setting),
     commitMs: summaryOf(trials.flatMap(({ commitLatencies }) => commitLatencies)),
     outageMs: outageMs?.median ?? null,
     acknowledged: total(({ acknowledged }) => acknowledged),

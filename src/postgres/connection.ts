@@ -58,6 +58,7 @@ export class Session implements AsyncDisposable {
     values: readonly unknown[] = [],
     { timeoutMs = 10_000, name }: QueryOptions = {},
   ): Promise<T[]> {
+    // The limit of the question: node-postgres' own leaves the connection open, with an answer that may still come.
     const timer = setTimeout(() => this.destroy(timedOut(timeoutMs)), timeoutMs)
     try {
       const result = await this.#client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) })

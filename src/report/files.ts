@@ -2,7 +2,7 @@
  * Files that a command leaves: histories, reports.
  */
 import { createWriteStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { LabError, messageOf } from '../errors.ts'
@@ -11,29 +11,34 @@ import { historyLines } from '../workload/history-lines.ts'
 import type { TrialResult } from '../workload/trial.ts'
 import type { FailoverRecord } from '../measure/record.ts'
 import type { TrialsDocument } from '../measure/trials.ts'
-import { failoverReport, writeReport } from './html/reports.ts'
+import { failoverReport } from './html/reports.ts'
 import type { Narrator } from './narrator.ts'
 
-/**
- * To be called before the work: a file that cannot be written is found out then, and not after it.
- * @throws LabError USAGE
- */
-export async function requireWritable(...files: readonly (string | undefined)[]): Promise<void> {
-  for (const file of files) {
-    if (file === undefined) continue
-    try {
-      await (await open(file, 'a')).close()
-    } catch (error) {
-      throw new LabError('USAGE', `cannot write ${file}: ${messageOf(error)}`, {
-        hint: 'Name a file in a folder that is there and can be written to.',
-        cause: error,
-      })
-    }
+/** Draws a report and writes it, if `--report` asks for one, and says where it is. @throws LabError USAGE when it cannot be written */
+export async function keepReport(
+  narrate: Narrator,
+  file: string | undefined,
+  draw: () => Promise<string>,
+): Promise<void> {
+  if (file === undefined) return
+  const html = await draw()
+  await writable(file, writeFile(file, html))
+  narrate.say(`report         ${file}`)
+}
+
+async function writable(file: string, written: Promise<void>): Promise<void> {
+  try {
+    await written
+  } catch (error) {
+    throw new LabError('USAGE', `cannot write ${file}: ${messageOf(error)}`, {
+      hint: 'Name a file in a folder that is there and can be written to.',
+      cause: error,
+    })
   }
 }
 
 /** Writes histories as JSON Lines, one after another. */
-export async function writeHistories(file: string, histories: readonly History[]): Promise<void> {
+async function writeHistories(file: string, histories: readonly History[]): Promise<void> {
   const lines = histories.flatMap(history => [historyLines(history)])
   await pipeline(Readable.from(textOf(lines)), createWriteStream(file))
 }
@@ -53,14 +58,9 @@ export interface Evidence {
 /** Writes what `--history` and `--report` ask for, and says where it is. */
 export async function keepEvidence(narrate: Narrator, { document, runs, history, report }: Evidence): Promise<void> {
   if (history !== undefined) {
-    await writeHistories(
-      history,
-      runs.map(run => run.history),
-    )
+    const histories = runs.map(run => run.history)
+    await writable(history, writeHistories(history, histories))
     narrate.say(`history        ${history}`)
   }
-  if (report !== undefined) {
-    await writeReport(report, await failoverReport({ document, runs }))
-    narrate.say(`report         ${report}`)
-  }
+  await keepReport(narrate, report, () => failoverReport({ document, runs }))
 }

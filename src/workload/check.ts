@@ -43,14 +43,19 @@ export function check(
     if (outcome.kind === 'acknowledged' && survivors?.has(id) === false) lostIds.push(id)
     if (outcome.kind === 'indeterminate' && survivors?.has(id) === true) recoveredIds.push(id)
   }
-  const found = [...(survivors ?? [])]
+  const unexpectedIds: number[] = []
+  const duplicateIds: number[] = []
+  for (const [id, times] of survivors ?? []) {
+    if (!expected.has(id)) unexpectedIds.push(id)
+    if (times > 1) duplicateIds.push(id)
+  }
   return {
     attempted: history.writes.length,
     ...counts,
     lostIds: lostIds.sort(ascending),
     recoveredIds: recoveredIds.sort(ascending),
-    unexpectedIds: found.flatMap(([id]) => (expected.has(id) ? [] : [id])).sort(ascending),
-    duplicateIds: found.flatMap(([id, times]) => (times > 1 ? [id] : [])).sort(ascending),
+    unexpectedIds: unexpectedIds.sort(ascending),
+    duplicateIds: duplicateIds.sort(ascending),
     ...judge(counts.acknowledged, lostIds.length, { survivors, faultHappened }),
   }
 }

@@ -3,12 +3,13 @@
  * crashed. What is acknowledged during the cut without a standby is lost, every time; with one, nothing may be.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { promisesDurability, setSynchronous, type Synchronous } from '../cluster/synchronous.ts'
-import { up } from '../cluster/up.ts'
+import { setSynchronous } from '../cluster/synchronous.ts'
 import { isLabError } from '../errors.ts'
-import { summariseCell, type CellTrial, type DurabilityCell, type DurabilityDocument } from '../measure/durability.ts'
+import type { Synchronous } from '../postgres/synchronous.ts'
+import { summariseCell, type DurabilityCell, type DurabilityDocument } from '../measure/durability.ts'
 import { latenciesOf } from './history.ts'
-import { runTrial, thisMachine, type RunTrialOptions } from './trial.ts'
+import { thisMachine, type RunTrialOptions } from './trial.ts'
+import { runTrials } from './trials.ts'
 
 export interface DurabilityOptions extends Omit<RunTrialOptions, 'fault' | 'to'> {
   readonly settings: readonly Synchronous[]
@@ -18,9 +19,6 @@ export interface DurabilityOptions extends Omit<RunTrialOptions, 'fault' | 'to'>
   /** Told of each setting when its trials are done. */
   readonly onCell?: ((cell: DurabilityCell) => void) | undefined
 }
-
-/** A former primary that has to be cloned anew has been seen to take some seconds. */
-const HEAL_TIMEOUT_MS = 120_000
 
 /**
  * One crash after another; the cluster is healed in between, and its settings are reset at the end. An interruption ends
@@ -52,19 +50,11 @@ async function runCell(
   setting: Synchronous,
   options: DurabilityOptions & { readonly name: string; readonly ratePerSecond: number },
 ): Promise<DurabilityCell> {
-  const { name, trials, timeoutMs, signal } = options
-  const done: CellTrial[] = []
+  const { ratePerSecond, timeoutMs, signal } = options
   await using _setting = await setSynchronous(cluster, setting, { timeoutMs, signal })
-  for (let number = 1; number <= trials; number++) {
-    cluster.emit({ kind: 'progress', text: `${name}, crash ${number} of ${trials}` })
-    const { record, history, steady } = await runTrial(cluster, {
-      ...options,
-      fault: 'crash',
-      steadyWrites: options.ratePerSecond,
-    })
-    done.push({ record, commitLatencies: latenciesOf(history, steady) })
-    cluster.emit({ kind: 'progress', text: `${name}: bringing every node back` })
-    await up(cluster, { timeoutMs: HEAL_TIMEOUT_MS, signal })
-  }
-  return summariseCell({ ...setting, promised: promisesDurability(setting) }, done)
+  const trials = await runTrials(cluster, { ...options, fault: 'crash', steadyWrites: ratePerSecond })
+  return summariseCell(
+    setting,
+    trials.map(({ record, history, steady }) => ({ record, commitLatencies: latenciesOf(history, steady) })),
+  )
 }

@@ -2,10 +2,9 @@
  * A trial: one client writing, every node's position looked at, one fault, one failover, one record.
  */
 import { cpus } from 'node:os'
-import { cutFromWal } from '../cluster/cut.ts'
 import { readDivergence } from '../cluster/divergence.ts'
 import { failover, type Failover } from '../cluster/failover.ts'
-import { inflict, type FailoverFault } from '../cluster/faults.ts'
+import { cutFromWal, inflict, type FailoverFault } from '../cluster/faults.ts'
 import { primaryOf, standbysOf, type Cluster, type PrimaryStatus } from '../cluster/cluster.ts'
 import { Disposer } from '../dispose.ts'
 import { lagAt, type LagAtInstant } from '../measure/lag.ts'

@@ -32,6 +32,7 @@ describe('the command line', () => {
     const { exitCode, stdout, stderr } = await runCli([name, '--help'], NOWHERE)
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
     for (const option of [...options, '--file', '--runtime', '--json']) expect(stdout).toContain(option)
+    expect(stdout, 'what --no-… is without being given').not.toContain('(default: true)')
   })
 
   test.each([

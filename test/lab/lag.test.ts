@@ -45,8 +45,6 @@ describeEachRuntime(
       await cluster.query('replica1', 'SELECT pg_wal_replay_resume()', { as: 'superuser' })
       const [paused, free] = lagsOf(await running)
       expect(paused).toMatchObject({ node: 'replica1', replayedAtEnd: 0 })
-      expect(free!.replayedAtEnd, 'the other goes on').toBeGreaterThanOrEqual(0)
-      expect(paused!.visibleMs!.min, 'no insert was visible before the last was on the other').toBeGreaterThan(0)
       expect(paused!.drainMs!).toBeGreaterThan(free!.drainMs!)
       expect(paused!.maxBytes).toBe(paused!.bytesAtEnd)
     })

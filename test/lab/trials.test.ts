@@ -5,13 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import {
-  errorsByCode,
-  measureOutage,
-  parseHistories,
-  type FailoverRecord,
-  type TrialsDocument,
-} from '../../src/index.ts'
+import { errorsByCode, parseHistories, type FailoverRecord, type TrialsDocument } from '../../src/index.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
 import { describeEachRuntime, TEST_STATE_DIR } from '../support/runtimes.ts'
 
@@ -47,7 +41,6 @@ describeEachRuntime(
           writes.acknowledged,
         )
         expect(errorsByCode(history)).toEqual(errors)
-        expect(measureOutage(history, { fencedAt: history.stoppedAt })).toBeUndefined()
       }
       expect(await readFile(files.report, 'utf8')).toContain('<svg')
     })

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
-import { Narrator } from '../../../src/report/narrator.ts'
-import { createTerminal } from '../../../src/report/terminal.ts'
+import { Narrator } from '../../src/report/narrator.ts'
+import { createTerminal } from '../../src/report/terminal.ts'
 
 /** What a narrator prints, line by line, without the indentation; with colour if asked for. */
 export function narrated(

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { FailoverRecord } from '../../../src/measure/record.ts'
+import type { FailoverRecord } from '../../src/measure/record.ts'
 
 /** The record of a failover in which nothing special happened, but for what is said. */
 export const aRecord = (differing: Partial<FailoverRecord> = {}): FailoverRecord => ({

@@ -40,6 +40,7 @@ export class Invocation {
     })
     this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (this.#stdout += chunk))
     this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (this.#stderr += chunk))
+    // A command that hangs is ended, and fails its test with what it had printed.
     const limit = setTimeout(() => this.#signal('SIGKILL'), TIMEOUT_MS)
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject)

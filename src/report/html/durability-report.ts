@@ -2,6 +2,7 @@
  * The report on durability: what each setting of synchronous commit costs, and what it keeps. Pure.
  */
 import type { DurabilityCell, DurabilityDocument } from '../../measure/durability.ts'
+import { synchronousCommits, synchronousStandbys } from '../../postgres/synchronous.ts'
 import { formatCount, formatMs } from '../format.ts'
 import { decadesAround, xAxis } from './axes.ts'
 import { machineRows } from './failover-sections.ts'
@@ -12,13 +13,12 @@ import { pageOf } from './page.ts'
 import { FONT_SIZE } from './plot.ts'
 import { figure, loss, table, type Table } from './table.ts'
 
-const ROWS = ['off', 'local', 'remote_write', 'on', 'remote_apply'] as const
-const COLUMNS = ['asynchronous', 'one', 'quorum'] as const
-
 /** One HTML page on a durability document. */
 export async function durabilityReport(document: DurabilityDocument): Promise<string> {
   const { cells, cutMs, load } = document
-  const ordered = ROWS.flatMap(row => COLUMNS.flatMap(column => cellAt(cells, row, column) ?? []))
+  const ordered = synchronousCommits.flatMap(row =>
+    synchronousStandbys.flatMap(column => cellAt(cells, row, column) ?? []),
+  )
   const [lossy, broken] = [
     ordered.filter(({ lost }) => lost > 0),
     ordered.filter(cell => cell.promised && cell.lost > 0),
@@ -134,10 +134,10 @@ const lostText = ({ lost, acknowledged }: DurabilityCell): string =>
 const gridTable = (cells: readonly DurabilityCell[]): Markup =>
   table({
     caption: 'By synchronous_commit (rows) and by which standbys a commit waits for (columns)',
-    head: ['synchronous_commit', ...COLUMNS],
-    rows: ROWS.map(row => [
+    head: ['synchronous_commit', ...synchronousStandbys],
+    rows: synchronousCommits.map(row => [
       markup`<code>${row}</code>`,
-      ...COLUMNS.map(column => {
+      ...synchronousStandbys.map(column => {
         const cell = cellAt(cells, row, column)
         return cell === undefined ? 'not measured' : cellMarkup(cell)
       }),

@@ -4,4 +4,3 @@
 export { durabilityReport } from './durability-report.ts'
 export { failoverReport, type FailoverReportInput } from './failover-report.ts'
 export { lagReport } from './lag-report.ts'
-export { writeReport } from './write-report.ts'

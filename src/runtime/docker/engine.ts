@@ -38,6 +38,7 @@ async function contextHost(variables: Variables): Promise<string | undefined> {
 }
 
 async function ping(engine: Docker): Promise<void> {
+  // The limit: dockerode has none for connecting, and a socket with nobody behind it never answers.
   const late = new Promise<never>((_, reject) =>
     setTimeout(() => reject(new Error(`no answer within ${PING_TIMEOUT_MS} ms`)), PING_TIMEOUT_MS).unref(),
   )

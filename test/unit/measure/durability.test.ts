@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { summariseCell, type CellTrial } from '../../../src/measure/durability.ts'
 import { spreadOf, summaryOf } from '../../../src/measure/statistics.ts'
-import { anyRecord, aRecord, writes } from './a-record.ts'
+import { anyRecord, aRecord, writes } from '../../support/a-record.ts'
 
-const setting = { synchronousCommit: 'remote_write', standbys: 'quorum', promised: true } as const
+const setting = { synchronousCommit: 'remote_write', standbys: 'quorum' } as const
 const trial = (differing: Parameters<typeof aRecord>[0], ...commitLatencies: number[]): CellTrial => ({
   record: aRecord(differing),
   commitLatencies,
@@ -16,7 +16,7 @@ describe('a setting of synchronous commit', () => {
       trial({ outageMs: 300, writes: writes({ acknowledged: 40, lost: 4 }) }, 1, 5),
       trial({ outageMs: 100, writes: writes({ acknowledged: 60, lost: 0 }) }, 3),
     ])
-    expect(cell).toMatchObject({ ...setting, acknowledged: 100, lost: 4, n: 2, outageMs: 200 })
+    expect(cell).toMatchObject({ ...setting, promised: true, acknowledged: 100, lost: 4, n: 2, outageMs: 200 })
     expect(cell.commitMs).toMatchObject({ n: 3, min: 1, p50: 3, max: 5 })
     expect(cell.spread).toEqual({
       outageMs: { n: 2, min: 100, median: 200, max: 300 },

@@ -4,7 +4,7 @@ import type { Phases } from '../../../src/measure/outage.ts'
 import type { FailoverRecord } from '../../../src/measure/record.ts'
 import { spreadOf } from '../../../src/measure/statistics.ts'
 import { summariseTrials } from '../../../src/measure/trials.ts'
-import { anyRecord, aRecord, writes } from './a-record.ts'
+import { anyRecord, aRecord, writes } from '../../support/a-record.ts'
 
 const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)
 const unknown = { outageMs: null, phases: null }

@@ -5,7 +5,7 @@ import {
   synchronousCommits,
   synchronousStandbyNames,
   synchronousStandbys,
-} from '../../../src/cluster/synchronous.ts'
+} from '../../../src/postgres/synchronous.ts'
 
 describe('synchronous_standby_names', () => {
   test.each([

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { summariseCell, type DurabilityCell, type DurabilityDocument } from '../../../src/measure/durability.ts'
 import { cellNarrator, narrateDurability } from '../../../src/report/durability.ts'
-import { aRecord, writes } from '../measure/a-record.ts'
-import { cellsOf, narrated } from './a-narrator.ts'
+import { aRecord, writes } from '../../support/a-record.ts'
+import { cellsOf, narrated } from '../../support/a-narrator.ts'
 
-const lossy = summariseCell({ synchronousCommit: 'local', standbys: 'quorum', promised: false }, [
+const lossy = summariseCell({ synchronousCommit: 'local', standbys: 'quorum' }, [
   {
     record: aRecord({ outageMs: 300, writes: writes({ acknowledged: 2000, lost: 1204 }) }),
     commitLatencies: [1, 2, 3],
   },
 ])
-const safe = summariseCell({ synchronousCommit: 'remote_apply', standbys: 'one', promised: true }, [
+const safe = summariseCell({ synchronousCommit: 'remote_apply', standbys: 'one' }, [
   { record: aRecord({ outageMs: null, phases: null, writes: writes({ acknowledged: 50 }) }), commitLatencies: [8] },
 ])
 const document = (...cells: readonly DurabilityCell[]): DurabilityDocument => ({

@@ -3,7 +3,7 @@ import { measureLag, type Commit, type LagDocument, type Position } from '../../
 import { summaryOf } from '../../../src/measure/statistics.ts'
 import type { Lsn } from '../../../src/postgres/lsn.ts'
 import { narrateBurst, narrateLag } from '../../../src/report/lag.ts'
-import { cellsOf, narrated } from './a-narrator.ts'
+import { cellsOf, narrated } from '../../support/a-narrator.ts'
 
 const lsn = (value: number): Lsn => BigInt(value) as Lsn
 const commits: Commit[] = [10, 20, 30].map(at => ({ dueAt: at - 2, acknowledgedAt: at, lsn: lsn(at * 1024) }))

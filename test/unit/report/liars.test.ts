@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { LiarsDocument, Reading } from '../../../src/measure/liars.ts'
 import { narrateLiars } from '../../../src/report/liars.ts'
-import { cellsOf, narrated } from './a-narrator.ts'
+import { cellsOf, narrated } from '../../support/a-narrator.ts'
 
 const reading = (differing: Partial<Reading>): Reading => ({
   situation: 'idle',

@@ -3,8 +3,8 @@ import type { FailoverRecord } from '../../../src/measure/record.ts'
 import { summariseTrials } from '../../../src/measure/trials.ts'
 import { narrateTrials, trialNarrator } from '../../../src/report/trials.ts'
 import type { TrialResult } from '../../../src/workload/trial.ts'
-import { aRecord, writes } from '../measure/a-record.ts'
-import { cellsOf, narrated } from './a-narrator.ts'
+import { aRecord, writes } from '../../support/a-record.ts'
+import { cellsOf, narrated } from '../../support/a-narrator.ts'
 
 const RED = '\u001B[31m'
 const unknown = { outageMs: null, phases: null }
