@@ -14,6 +14,7 @@ main() {
   # As process 1 of a container, a shell without traps ignores these.
   trap 'exit 130' INT TERM
   drop_root "$@"
+  read_members
   write_passfile
   if needs_clone; then
     clone
@@ -38,6 +39,12 @@ drop_root() {
   mkdir -p "$VOLUME"
   chown postgres "$VOLUME"
   exec gosu postgres bash "$0" "$@"
+}
+
+# Nodes were added, or removed, since this container was made: the lab has left what is so instead of its environment.
+read_members() {
+  # shellcheck source=/dev/null
+  [ ! -e "$VOLUME/members.sh" ] || . "$VOLUME/members.sh"
 }
 
 VOLUME=$(dirname "$PGDATA")

@@ -11,7 +11,10 @@ healthy=$(psql --no-psqlrc -Atqw -h 127.0.0.1 -U "$LAB_USER" -d "$POSTGRES_DB" -
 [ "$healthy" = t ]
 
 # Slots are not replicated: a node that was promoted by hand lacks those of the others, and they could not follow it.
-psql --no-psqlrc -Atqw -h 127.0.0.1 -U "$LAB_USER" -d "$POSTGRES_DB" -v nodes="$CLUSTER_NODES" -v me="$NODE_NAME" <<'SQL' >/dev/null || true # the lab may have been faster
+# Which nodes there are (see read_members in entrypoint.sh) is read last, or one that has just been removed got its slot back.
+export MEMBERS=${PGDATA%/*}/members.sh
+psql --no-psqlrc -Atqw -h 127.0.0.1 -U "$LAB_USER" -d "$POSTGRES_DB" -v me="$NODE_NAME" <<'SQL' >/dev/null || true # the lab may have been faster
+  \set nodes `[ ! -e "$MEMBERS" ] || . "$MEMBERS"; echo "$CLUSTER_NODES"`
   SELECT pg_create_physical_replication_slot(name)
   FROM unnest(string_to_array(:'nodes', ',')) AS name
   WHERE NOT pg_is_in_recovery() AND name <> :'me' AND name NOT IN (SELECT slot_name FROM pg_replication_slots)

@@ -28,11 +28,21 @@ export interface DemoContext<O extends OptionSpecs> {
   readonly narrate: Narrator
   readonly signal: AbortSignal
   readonly options: OptionValues<O>
+  readonly step: Step
 }
+
+/**
+ * Begins a step: what is done, why, and what to try by hand at its end. With `--step` it waits there, so it is awaited.
+ */
+export type Step = (what: string, why?: string, byHand?: readonly string[]) => Promise<void>
 
 export interface DemoDescription<O extends OptionSpecs> {
   readonly name: string
   readonly title: string
+  /** What it answers, in a sentence. */
+  readonly question: string
+  /** A paragraph: what whoever has seen it knows now. */
+  readonly learnt: string
   /** One line, for lists and help. */
   readonly summary: string
   readonly options: O
@@ -102,7 +112,7 @@ const cannotWrite = (file: string, why: string, cause?: unknown): LabError =>
 export const flag = (flags: string, description: string): OptionSpec<boolean> => ({
   flags,
   description,
-  parse: value => value === true,
+  parse: value => (value === undefined ? flags.startsWith('--no-') : value === true),
 })
 
 /** An option that may be given several times. */
@@ -168,3 +178,12 @@ export const list = <T extends string>(
     })
   },
 })
+
+/** Of every demo that changes the roles under load. */
+export const trialOptions = {
+  rate: count('--rate <n>', { min: 1, max: 10_000, standard: 200 }, 'writes a second'),
+  connections: count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
+  trials: count('--trials <n>', { min: 1, max: 1_000, standard: 1 }, 'do it so often, and tell the spread'),
+  report: outputFile('--report <file>', 'write a page with plots, HTML in one file'),
+  history: outputFile('--history <file>', 'keep every write and its outcome, as JSON Lines'),
+}

@@ -23,8 +23,14 @@ export const labErrorCodes = {
   NO_PRIMARY: 'no node accepts writes',
   NO_CANDIDATE: 'no standby is left that could be promoted',
   SPLIT_BRAIN: 'more than one node accepts writes',
+  NOT_READY: 'a check before a switchover failed, so nothing was changed',
+  ABORTED: 'a switchover was given up after it had begun, and the old primary goes on',
   NOT_FENCED: 'the old primary may still accept writes, so nothing was promoted',
+  UNSUPPORTED_FAULT: 'this runtime, or this machine, cannot do that to a node',
   TIMEOUT: 'something that was waited for did not happen in time',
+  NOT_REMOVABLE: 'the node is none that can be removed now',
+  STATE_INVALID: 'a file in which the lab keeps something between two commands cannot be read',
+  SALVAGE_FAILED: 'what only an old primary has could not be read or kept, so nothing was erased',
   INTERRUPTED: 'the user, or a signal, ended the work',
 } as const
 
@@ -55,6 +61,12 @@ export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return messageOf(error.errors[0])
   return error instanceof Error ? error.message : String(error)
 }
+
+/** What went wrong first, where releasing a resource failed on top of it. */
+export const originOf = (error: unknown): unknown =>
+  error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
+    ? originOf(error.suppressed)
+    : error
 
 /** The code of an error by node or PostgreSQL (`ECONNREFUSED`, `57P01`), if it has one. */
 export function codeOf(error: unknown): string | undefined {

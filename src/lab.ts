@@ -1,7 +1,7 @@
 /**
  * Composition: the compose file, a runtime for it, the cluster. The only file that names an adapter.
  */
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -11,7 +11,7 @@ import { up } from './cluster/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
 import { createDockerRuntime } from './runtime/docker/docker.ts'
 import { createLocalRuntime } from './runtime/local/local.ts'
-import { isFree } from './runtime/ports.ts'
+import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Variables } from './topology/interpolation.ts'
 import { readTopology, type Topology } from './topology/topology.ts'
@@ -52,7 +52,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const cluster = new Cluster(topology, runtime)
   return {
     cluster,
-    topology,
+    get topology() {
+      return cluster.topology
+    },
     runtime,
     choice: `${runtime.name === 'docker' ? 'Docker' : 'Local processes'}, with ${runtime.description}: ${why}`,
     [Symbol.asyncDispose]: async () => {
@@ -97,7 +99,7 @@ async function chooseRuntime(topology: Topology, options: LabOptions): Promise<C
 
 /** A cluster that is there already decides; then Docker, if it can run the image; then this machine's PostgreSQL. */
 async function chooseByWhatIsHere(topology: Topology, options: LabOptions): Promise<Choice> {
-  const local = await createLocalRuntime(topology).catch((error: unknown) => asLabError(error))
+  const local = await createLocalRuntime(topology).catch(unlessUnreadable)
   if (!(local instanceof LabError) && (await local.hasCluster())) return { runtime: local, why: 'the cluster is there' }
   const docker = await usableDocker(topology, options)
   if (!(docker instanceof LabError)) return { runtime: docker, why: 'a Docker Engine answers' }
@@ -118,8 +120,14 @@ async function usableDocker(
     return docker
   } catch (error) {
     if (isLabError(error, 'INTERRUPTED')) throw error
-    return asLabError(error)
+    return unlessUnreadable(error)
   }
+}
+
+/** There may be a cluster, and what the lab knows of it cannot be read: another runtime is no answer to that. */
+function unlessUnreadable(error: unknown): LabError {
+  if (isLabError(error, 'STATE_INVALID')) throw error
+  return asLabError(error)
 }
 
 function asLabError(error: unknown): LabError {
@@ -172,19 +180,12 @@ class TemporaryCluster extends Cluster {
   }
 }
 
-/**
- * Ports that nobody listens on now. Below the ephemeral range: a client that tries a dead port inside it may be given that
- * very port for its own end, and then connects to itself.
- */
+/** Ports that nobody listens on now. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>()
   while (ports.size < count) {
-    const port = randomInt(LOWEST_PORT, LOWEST_EPHEMERAL_PORT)
+    const port = randomPort()
     if (await isFree({ host: '127.0.0.1', port })) ports.add(port)
   }
   return [...ports]
 }
-
-const LOWEST_PORT = 10_000
-/** Of Linux; others begin higher: https://docs.kernel.org/networking/ip-sysctl.html, ip_local_port_range */
-const LOWEST_EPHEMERAL_PORT = 32_768

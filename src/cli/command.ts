@@ -13,6 +13,8 @@ export interface CommandContext<O extends OptionSpecs = OptionSpecs> {
   readonly words: readonly string[]
   /** Everything behind the command's name, as it was typed. */
   readonly argv: readonly string[]
+  /** Whether stdout is for JSON alone. */
+  readonly isJson: boolean
   readonly terminal: Terminal
   readonly narrate: Narrator
   readonly interrupt: Interrupt

@@ -1,5 +1,5 @@
 /**
- * The commands that manage the cluster: up, down, status, psql, logs.
+ * The commands that manage the cluster: up, down, psql, logs.
  */
 import { spawn } from 'node:child_process'
 import { primaryOf, standbysOf, type Cluster } from '../cluster/cluster.ts'
@@ -38,18 +38,6 @@ export const downCommand = command({
     await cluster.runtime.down({ keepData: options.keepData, signal })
     narrate.say(options.keepData ? 'down; the data is kept' : 'down; nothing is left')
     return undefined
-  },
-})
-
-export const statusCommand = command({
-  usage: 'status',
-  summary: 'roles, timelines, replication and slots, as the servers tell them',
-  options: {},
-  run: async ({ openLab, narrate, interrupt: { signal } }) => {
-    const { cluster } = await openLab()
-    const all = await cluster.status(signal)
-    narrateStatus(narrate, all)
-    return statusDocument(cluster, all)
   },
 })
 

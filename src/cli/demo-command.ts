@@ -2,25 +2,45 @@
  * A demo as a command: brings the cluster up, runs the demo, leaves the cluster up, and says what to try next.
  */
 import { up } from '../cluster/up.ts'
-import type { Demo, OptionSpecs } from '../demo.ts'
-import { command, type Command } from './command.ts'
+import { flag, type Demo, type OptionSpecs, type OptionValues } from '../demo.ts'
+import { command, type Command, type CommandContext } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
+import { createSteps } from './steps.ts'
 
-export function demoCommand<O extends OptionSpecs>(demo: Demo<O>, next: readonly string[]): Command {
-  return command<O>({
-    usage: demo.name,
+const NEXT = ['pnpm run status', 'pnpm run psql', 'pnpm run psql standby', 'pnpm run lesson', 'pnpm run down']
+
+export const stepOption = flag('--step', 'wait for a key after each step, and say what to try by hand meanwhile')
+
+/** The command is called as the demo, unless another name is given. */
+export function demoCommand<O extends OptionSpecs>(demo: Demo<O>, usage: string = demo.name): Command {
+  return command<OptionSpecs>({
+    usage,
     summary: demo.summary,
-    options: demo.options,
-    run: async ({ openLab, narrate, options, interrupt: { signal } }) => {
-      narrate.title(demo.title)
-      const { cluster } = await openLab({ mayPull: true })
-      await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
-      const result = await demo.run({ cluster, narrate, signal, options })
-      if (signal.aborted) return result
-      narrate.say('')
-      narrate.say('The cluster stays up. To go on:')
-      for (const line of next) narrate.say(`  ${line}`)
-      return result
+    options: { ...demo.options, stepwise: stepOption },
+    run: async context => {
+      const { stepwise, ...options } = context.options
+      return await runDemo(demo, { ...context, options: options as OptionValues<O> }, stepwise === true)
     },
   })
+}
+
+/** Runs it from its title to what it teaches. */
+export async function runDemo<O extends OptionSpecs>(
+  demo: Demo<O>,
+  { openLab, narrate, terminal, options, interrupt: { signal } }: CommandContext<O>,
+  isStepwise: boolean,
+): Promise<unknown> {
+  const { step, end } = createSteps({ narrate, terminal, isWaiting: isStepwise, signal })
+  narrate.title(demo.title)
+  narrate.choice(demo.question)
+  const { cluster } = await openLab({ mayPull: true })
+  await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
+  const result = await demo.run({ cluster, narrate, signal, options, step })
+  if (signal.aborted) return result
+  await end()
+  narrate.learnt(demo.learnt)
+  narrate.say('')
+  narrate.say('The cluster stays up. To go on:')
+  for (const line of NEXT) narrate.say(`  ${line}`)
+  return result
 }

@@ -5,23 +5,30 @@
 import { AssertionError } from 'node:assert'
 import { cac, type CAC } from 'cac'
 import { benchCommand } from '../../bench/bench.ts'
-import durabilityDemo from '../../demos/durability.ts'
-import failoverDemo from '../../demos/failover.ts'
-import replicationDemo from '../../demos/replication.ts'
+import streaming from '../../demos/01-streaming.ts'
+import durability from '../../demos/03-durability.ts'
+import switchover from '../../demos/06-switchover.ts'
+import failover from '../../demos/07-failover.ts'
 import { flag, text, type OptionSpecs } from '../demo.ts'
 import { Disposer } from '../dispose.ts'
-import { isLabError, LabError, messageOf, type LabErrorCode } from '../errors.ts'
+import { isLabError, LabError, messageOf, originOf, type LabErrorCode } from '../errors.ts'
 import { openLab } from '../lab.ts'
 import { toJson } from '../report/json.ts'
 import { Narrator } from '../report/narrator.ts'
 import { createTerminal, type Terminal } from '../report/terminal.ts'
 import type { Command } from './command.ts'
-import { downCommand, logsCommand, psqlCommand, statusCommand, upCommand } from './commands.ts'
+import { downCommand, logsCommand, psqlCommand, upCommand } from './commands.ts'
 import { demoCommand } from './demo-command.ts'
+import { lessonCommand } from './lesson-command.ts'
 import { lagCommand } from './lag-command.ts'
+import { rejoinCommand } from './rejoin-command.ts'
+import { addReplicaCommand, removeReplicaCommand } from './member-commands.ts'
+import { cascadeCommand } from './cascade-command.ts'
+import { delayCommand } from './delay-command.ts'
+import { chaosCommand } from './chaos-command.ts'
+import { syncCommand } from './sync-command.ts'
 import { createInterrupt, INTERRUPTED_EXIT_CODE } from './interrupt.ts'
-
-const NEXT = ['pnpm run status', 'pnpm run psql', 'pnpm run psql standby', 'pnpm run failover', 'pnpm run down']
+import { statusCommand } from './status-command.ts'
 
 const commands: readonly Command[] = [
   upCommand,
@@ -29,10 +36,19 @@ const commands: readonly Command[] = [
   statusCommand,
   psqlCommand,
   logsCommand,
-  demoCommand(replicationDemo, NEXT),
-  demoCommand(failoverDemo, NEXT),
-  demoCommand(durabilityDemo, NEXT),
+  demoCommand(streaming, 'demo'),
+  lessonCommand,
+  demoCommand(failover),
+  demoCommand(switchover),
+  demoCommand(durability),
+  rejoinCommand,
+  syncCommand,
   lagCommand,
+  addReplicaCommand,
+  removeReplicaCommand,
+  cascadeCommand,
+  delayCommand,
+  chaosCommand,
   benchCommand,
 ]
 
@@ -123,7 +139,7 @@ async function execute(definition: Command, { given, words, argv }: Given): Prom
     lab.cluster.onEvent(event => narrate.event(event))
     return lab
   }
-  const result = await definition.run({ options, words, argv, terminal, narrate, interrupt, openLab: open })
+  const result = await definition.run({ options, words, argv, isJson, terminal, narrate, interrupt, openLab: open })
   terminal.idle()
   if (isJson && result !== undefined) process.stdout.write(`${toJson(result)}\n`)
   // What was done by then is told; that it is not all, too.
@@ -136,7 +152,8 @@ function runtimeName(value: unknown): 'docker' | 'local' | undefined {
 }
 
 /** The only place where an error is spoken. A stack trace is for a bug of ours, not for a user's mistake. */
-function explain(error: unknown, { print }: Terminal): number {
+function explain(thrown: unknown, { print }: Terminal): number {
+  const error = originOf(thrown)
   if (isLabError(error)) {
     print(`error: ${error.message}`)
     if (error.hint !== undefined) print(`hint: ${error.hint}`)

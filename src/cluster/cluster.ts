@@ -4,9 +4,10 @@
 import { codeOf, isLabError, LabError, messageOf } from '../errors.ts'
 import { connect, type Session } from '../postgres/connection.ts'
 import { readServer, type PrimaryServer, type StandbyServer } from '../postgres/status.ts'
-import type { NodeState, Runtime } from '../runtime/runtime.ts'
+import type { Endpoint, NodeState, Runtime } from '../runtime/runtime.ts'
+import { CLIENTS, LinkGroup } from './link-group.ts'
 import { Sessions } from './sessions.ts'
-import { nodeNamed, type NodeSpec, type Topology } from '../topology/topology.ts'
+import { nodeNamed, withMembers, type NodeSpec, type Topology } from '../topology/topology.ts'
 
 interface NodeAddress {
   readonly name: string
@@ -40,6 +41,8 @@ export interface ConnectAs {
   readonly as?: 'lab' | 'superuser' | undefined
   readonly applicationName?: string | undefined
   readonly connectTimeoutMs?: number | undefined
+  /** `client` goes over the link that stands in front of the node, if there is one. @default 'lab': directly */
+  readonly via?: 'lab' | 'client' | undefined
 }
 
 /** What a server said when it refused a statement. */
@@ -53,14 +56,21 @@ export interface Refusal {
 const STATUS_TIMEOUT_MS = 3_000
 
 export class Cluster implements AsyncDisposable {
-  readonly topology: Topology
   readonly runtime: Runtime
+  /** What this process has put in front of the nodes and between them: see links.ts. */
+  readonly links = { clients: new LinkGroup(), peers: new LinkGroup() }
+  #topology: Topology
   readonly #sessions = new Sessions((node, signal) => this.#connectToOurs(node, signal))
   readonly #listeners = new Set<(event: ClusterEvent) => void>()
 
   constructor(topology: Topology, runtime: Runtime) {
-    this.topology = topology
+    this.#topology = topology
     this.runtime = runtime
+  }
+
+  /** As it is described, and the nodes that were added. */
+  get topology(): Topology {
+    return (this.#topology = withMembers(this.#topology, this.runtime.members))
   }
 
   get nodes(): readonly NodeSpec[] {
@@ -83,14 +93,19 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Opens a connection to a node, whatever its role. @throws LabError WRONG_PASSWORD, UNREACHABLE, INTERRUPTED */
-  async connect(node: string, { as = 'lab', ...options }: ConnectAs = {}): Promise<Session> {
+  async connect(node: string, { as = 'lab', via = 'lab', ...options }: ConnectAs = {}): Promise<Session> {
     const credentials = as === 'lab' ? this.topology.lab : this.topology.superuser
     return await connect({
-      ...this.runtime.clientEndpoint(node),
+      ...(via === 'client' ? this.clientEndpoint(node) : this.runtime.clientEndpoint(node)),
       ...credentials,
       database: this.topology.database,
       ...options,
     })
+  }
+
+  /** Where clients of this process reach a node: the link in front of it, else the node itself. */
+  clientEndpoint(node: string): Endpoint {
+    return this.links.clients.endpoint({ from: CLIENTS, to: node }) ?? this.runtime.clientEndpoint(node)
   }
 
   /** Runs `use` with a connection that is shared and kept open: for short statements of the lab's own role. */
@@ -129,9 +144,7 @@ export class Cluster implements AsyncDisposable {
       await this.query(node, text, options)
       return undefined
     } catch (error) {
-      const code = codeOf(error)
-      if (error instanceof LabError || code === undefined) throw error
-      return { code, message: messageOf(error) }
+      return refusalOf(error)
     }
   }
 
@@ -170,6 +183,13 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sessions[Symbol.asyncDispose]()
   }
+}
+
+/** What a server said, if that is what the error is. @throws the error if it is not */
+export function refusalOf(error: unknown): Refusal {
+  const code = codeOf(error)
+  if (error instanceof LabError || code === undefined) throw error
+  return { code, message: messageOf(error) }
 }
 
 /** The one primary among them. @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING */

@@ -1,37 +1,56 @@
 /**
  * What operations wait for, each as a value that says what it saw.
  */
-import { LabError } from '../errors.ts'
+import { isLabError, LabError } from '../errors.ts'
+import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, type Condition } from '../wait.ts'
-import {
-  primaryOf,
-  standbysOf,
-  type Cluster,
-  type NodeStatus,
-  type PrimaryStatus,
-  type StandbyStatus,
-} from './cluster.ts'
+import { primaryOf, type Cluster, type NodeStatus, type PrimaryStatus, type StandbyStatus } from './cluster.ts'
 
-/** `name` streams from `from`, on its timeline, and the primary says so too. */
+/** `name` streams from `from`, on its timeline, and `from` says so too: the primary, or a standby that `name` cascades from. */
 export function streaming(cluster: Cluster, name: string, from: string): Condition<StandbyStatus> {
   return {
     what: `${name} to stream from ${from}`,
     observe: async signal => {
-      const [standby, primary] = await Promise.all([cluster.nodeStatus(name, signal), cluster.nodeStatus(from, signal)])
+      const [standby, upstream] = await Promise.all([
+        cluster.nodeStatus(name, signal),
+        cluster.nodeStatus(from, signal),
+      ])
       await requireAlive(cluster, standby)
-      const isStreaming = standby.role === 'standby' && isFollowing(standby, primary)
-      return isStreaming ? met(standby) : notMet(`${describe(standby)}; ${describe(primary)}`)
+      const isStreaming = standby.role === 'standby' && isFollowing(standby, upstream)
+      return isStreaming ? met(standby) : notMet(`${describe(standby)}; ${describe(upstream)}`)
     },
   }
 }
 
-/** Both ends say so: the standby's WAL receiver, and the primary's WAL sender. */
-export function isFollowing(standby: StandbyStatus, primary: NodeStatus): boolean {
-  if (primary.role !== 'primary' || standby.walReceiver?.status !== 'streaming') return false
-  const sender = primary.replication.find(({ applicationName }) => applicationName === standby.name)
-  return sender?.state === 'streaming' && standby.timeline === primary.timeline
+/** Both ends say so: the standby's WAL receiver, and the WAL sender of the primary or of the standby that it cascades from. */
+export function isFollowing(standby: StandbyStatus, upstream: NodeStatus): boolean {
+  if (upstream.role === 'unreachable' || standby.walReceiver?.status !== 'streaming') return false
+  const sender = upstream.replication.find(({ applicationName }) => applicationName === standby.name)
+  return sender?.state === 'streaming' && standby.timeline === upstream.timeline
 }
+
+/** Where a standby streams from, as the senders say; undefined when no node that answers sends to it. */
+export const senderOf = (standby: StandbyStatus, all: readonly NodeStatus[]): NodeStatus | undefined =>
+  all.find(other => other.name !== standby.name && isFollowing(standby, other))
+
+/**
+ * Whether a standby has WAL that it must not apply yet: until it has, it asks nobody for more, and takes over no other
+ * primary_conninfo. So one with a delay which does not stream may be as well as it can be.
+ */
+export async function isHeldBack(cluster: Cluster, standby: StandbyStatus, signal?: AbortSignal): Promise<boolean> {
+  if (standby.recoveryMinApplyDelayMs === 0) return false
+  try {
+    return (await cluster.withSession(standby.name, session => session.query(HELD_BACK), signal)).length > 0
+  } catch (error) {
+    if (!isLabError(error, 'UNREACHABLE')) throw error
+    return false
+  }
+}
+
+// https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-TIMEOUT-TABLE
+const HELD_BACK = `SELECT FROM pg_stat_activity
+WHERE backend_type = 'startup' AND wait_event IN ('RecoveryApplyDelay', 'RecoveryPause')`
 
 /** `name` has replayed everything up to `lsn`. */
 export function caughtUp(cluster: Cluster, name: string, lsn: Lsn): Condition<StandbyStatus> {
@@ -64,24 +83,29 @@ export function describe(status: NodeStatus): string {
         status.walReceiver === null
           ? 'not streaming'
           : `${status.walReceiver.status} from ${status.walReceiver.senderHost}`
-      }`
+      }${status.replayPaused ? ', replay paused' : ''}${appliesLate(status)}`
     case 'unreachable':
       return `${status.name} is ${status.state} and does not answer (${status.reason})`
   }
 }
 
-/** The primary, when every other node streams from it. */
+const appliesLate = ({ recoveryMinApplyDelayMs: ms }: StandbyStatus): string =>
+  ms === 0 ? '' : `, applies ${formatDuration(ms)} late`
+
+/** The primary, when every other node streams from it, or has a delay which keeps it from asking. */
 export function healthy(cluster: Cluster): Condition<PrimaryStatus> {
   return {
     what: 'one primary and every other node streaming from it',
     observe: async signal => {
       const all = await cluster.status(signal)
       const primary = primaryOf(all)
-      const lagging = all.find(
-        status => status !== primary && !(status.role === 'standby' && isFollowing(status, primary)),
-      )
-      if (lagging === undefined && standbysOf(all).length === all.length - 1) return met(primary)
-      return notMet(lagging === undefined ? describe(primary) : describe(lagging))
+      for (const status of all) {
+        if (status === primary) continue
+        if (status.role !== 'standby') return notMet(describe(status))
+        if (!isFollowing(status, primary) && !(await isHeldBack(cluster, status, signal)))
+          return notMet(describe(status))
+      }
+      return met(primary)
     },
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What the old primary has that the new one has not: where its timeline was left, and how much WAL it has past that.
  */
-import { bytesBehind, formatLsn, type Lsn } from '../postgres/lsn.ts'
+import { bytesBehind, formatLsn, segmentStart, type Lsn } from '../postgres/lsn.ts'
 import { parseTimelineHistory, timelineHistoryFile } from '../postgres/timeline-history.ts'
 import { endOfWalDump } from '../postgres/wal-dump.ts'
 import type { Cluster } from './cluster.ts'
@@ -35,10 +35,20 @@ interface Timelines {
 
 /** Where the history of a primary left the timeline `of`; null when that is none of its ancestors. */
 export async function readFork(cluster: Cluster, primary: string, { of, on, signal }: Timelines): Promise<Lsn | null> {
+  const history = await readHistory(cluster, primary, { on, signal })
+  return history.find(({ timeline }) => timeline === of)?.forkLsn ?? null
+}
+
+/** Where the history of a primary on the timeline `on` left each timeline before; empty for timeline 1, which has none. */
+export async function readHistory(
+  cluster: Cluster,
+  primary: string,
+  { on, signal }: Omit<Timelines, 'of'>,
+): Promise<ReturnType<typeof parseTimelineHistory>> {
   await using session = await cluster.connect(primary, { as: 'superuser', signal })
   const file = timelineHistoryFile(on)
   const [row] = await session.query<{ text: string }>('SELECT pg_read_file($1, 0, 1000000, true) AS text', [file])
-  return parseTimelineHistory(row?.text ?? '').find(({ timeline }) => timeline === of)?.forkLsn ?? null
+  return parseTimelineHistory(row?.text ?? '')
 }
 
 interface Place {
@@ -54,13 +64,10 @@ async function readEndOfWal(
   { timeline, near, signal }: Place,
 ): Promise<Lsn | undefined> {
   if (!(await cluster.runtime.offers('pg_waldump'))) return undefined
-  const from = formatLsn(((near / WAL_SEGMENT_SIZE) * WAL_SEGMENT_SIZE) as Lsn)
+  const from = formatLsn(segmentStart(near))
   // It always ends with an error: that of the place where there is no record any more.
   const script = 'pg_waldump -p "$PGDATA/pg_wal" -t "$1" -s "$2" 2>/dev/null | tail -n 1'
   const argv = ['bash', '-c', script, 'pg_waldump', String(timeline), from] as const
   const { stdout } = await cluster.runtime.runOffline(node, [...argv], { signal })
   return endOfWalDump(stdout)
 }
-
-/** initdb's default, which the compose file does not change; with larger ones it only reads a little less far back. */
-const WAL_SEGMENT_SIZE = BigInt(16 * 1024 * 1024)

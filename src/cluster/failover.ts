@@ -8,8 +8,9 @@ import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import type { StandbyServer } from '../postgres/status.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import { standbysOf, type Cluster } from './cluster.ts'
-import { describe } from './conditions.ts'
+import { describe, senderOf } from './conditions.ts'
 import { createSlots } from './slots.ts'
+import { forgetStandbySettings } from './upstream.ts'
 
 export interface FailoverOptions {
   /** Which standby to promote. @default the one that received most */
@@ -36,6 +37,8 @@ export interface Candidate {
   /** The greater of received and replayed: what it would have as a primary. */
   readonly lsn: Lsn
   readonly timeline: number
+  /** It applies late (recovery_min_apply_delay); promoted, it applies at once what it has received. */
+  readonly isDelayed: boolean
 }
 
 /**
@@ -63,6 +66,7 @@ export async function failover(cluster: Cluster, oldPrimary: string, options: Fa
   const promotedAt = performance.now()
   // After the promotion, not before: it writes to disk, and nobody can write meanwhile. The others try again every 100 ms.
   await cluster.withSession(chosen.name, session => createSlots(cluster, chosen.name, session), signal)
+  await forgetStandbySettings(cluster, chosen.name, { timeoutMs: remaining(), signal })
   return {
     oldPrimary,
     newPrimary: chosen.name,
@@ -94,19 +98,35 @@ async function fence(cluster: Cluster, node: string): Promise<void> {
   }
 }
 
+/** A standby that is sent nothing for so long has received what there was, although nobody has told it that the connection is dead. */
+const QUIET_MS = 100
+
 /**
- * How far each standby is, once none streams from the old primary any more: what it had sent is still being received for
- * a moment after its end.
+ * How far each standby is, once none receives from the old primary any more: what that had sent is still being received for
+ * a moment after its end. A standby that follows another one may go on.
  */
 function drained(cluster: Cluster, oldPrimary: string): Condition<readonly Candidate[]> {
+  const others = cluster.nodes.map(({ name }) => name).filter(name => name !== oldPrimary)
+  let last: { readonly seen: string; readonly at: number } | undefined
   return {
     what: 'the standbys to receive the last that the old primary sent',
     observe: async signal => {
-      const others = cluster.nodes.filter(({ name }) => name !== oldPrimary)
-      const standbys = standbysOf(await Promise.all(others.map(({ name }) => cluster.nodeStatus(name, signal))))
-      const streaming = standbys.find(({ walReceiver }) => walReceiver?.status === 'streaming')
-      if (streaming !== undefined) return notMet(describe(streaming))
-      return met(standbys.map(standby => ({ name: standby.name, lsn: furthest(standby), timeline: standby.timeline })))
+      const all = await Promise.all(others.map(name => cluster.nodeStatus(name, signal)))
+      const standbys = standbysOf(all)
+      const candidates = standbys.map(standby => ({
+        name: standby.name,
+        lsn: furthest(standby),
+        timeline: standby.timeline,
+        isDelayed: standby.recoveryMinApplyDelayMs > 0,
+      }))
+      const receiving = standbys.find(
+        standby => standby.walReceiver?.status === 'streaming' && senderOf(standby, all) === undefined,
+      )
+      const seen = candidates.map(({ lsn }) => lsn).join()
+      if (last?.seen !== seen) last = { seen, at: performance.now() }
+      return receiving === undefined || performance.now() - last.at >= QUIET_MS
+        ? met(candidates)
+        : notMet(describe(receiving))
     },
   }
 }
@@ -115,7 +135,9 @@ const furthest = ({ receiveLsn, replayLsn }: StandbyServer): Lsn =>
   receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn
 
 function choose(cluster: Cluster, candidates: readonly Candidate[], to: string | undefined): Candidate {
-  const [best] = [...candidates].sort((a, b) => b.timeline - a.timeline || Number(b.lsn - a.lsn))
+  const [best] = [...candidates].sort(
+    (a, b) => b.timeline - a.timeline || Number(b.lsn - a.lsn) || Number(a.isDelayed) - Number(b.isDelayed),
+  )
   const seen = candidates
     .map(({ name, lsn, timeline }) => `${name} at ${formatLsn(lsn)} on timeline ${timeline}`)
     .join(', ')

@@ -2,12 +2,14 @@
  * Rejoin: a former primary, or a standby that cannot follow any more, becomes a standby of today's primary.
  * With pg_rewind when it serves, else by a fresh clone; the result says which, and why.
  */
-import { isLabError } from '../errors.ts'
+import { isLabError, LabError } from '../errors.ts'
 import { lastLines } from '../runtime/command.ts'
-import { waitUntil } from '../wait.ts'
-import type { Cluster, PrimaryStatus } from './cluster.ts'
+import { waitUntil, type Condition, type Observation } from '../wait.ts'
+import type { Cluster, PrimaryStatus, StandbyStatus } from './cluster.ts'
 import { streaming } from './conditions.ts'
-import { createSlots, dropIdleSlots } from './slots.ts'
+import { whyWalIsMissing } from './missing-wal.ts'
+import { createSlots, dropLeftoverSlots } from './slots.ts'
+import { forgetStandbySettings } from './upstream.ts'
 
 /** How a node came back, and why so. */
 export interface Rejoined {
@@ -30,12 +32,10 @@ export async function rejoin(cluster: Cluster, node: string, options: RejoinOpti
   const { runtime } = cluster
   const { timeoutMs, signal } = options
   const primary = await cluster.primary(signal)
-  await prepareSource(cluster, primary.name, signal)
-  const state = await runtime.state(node)
-  if (state === 'frozen') await runtime.crash(node)
-  if (state === 'running') await runtime.stop(node, 'fast', { signal })
+  await standDown(cluster, node, signal)
+  await prepareSource(cluster, primary.name, options)
   const attempt = { cluster, node, primary, signal }
-  if (state === 'absent') return await clone(attempt, { why: 'it had no data', timeoutMs })
+  if ((await runtime.state(node)) === 'absent') return await clone(attempt, { why: 'it had no data', timeoutMs })
   if (!(await runtime.offers('pg_rewind')))
     return await clone(attempt, { why: 'this PostgreSQL comes without pg_rewind', timeoutMs })
   const rewound = await rewind(attempt)
@@ -50,6 +50,17 @@ export async function rejoin(cluster: Cluster, node: string, options: RejoinOpti
   }
 }
 
+/** Ends the node's server if it runs; one that accepts writes, beside another or alone, is fenced too. */
+export async function standDown(cluster: Cluster, node: string, signal?: AbortSignal): Promise<void> {
+  const { runtime } = cluster
+  const state = await runtime.state(node)
+  if (state === 'frozen') await runtime.crash(node)
+  if (state !== 'running') return
+  const { role } = await cluster.nodeStatus(node, signal)
+  cluster.emit({ kind: 'command', node, text: await runtime.stop(node, 'fast', { signal }) })
+  if (role === 'primary') cluster.emit({ kind: 'command', node, text: await runtime.fence(node) })
+}
+
 /** A rewound standby streams within a second; much later than this it never will. */
 const REWOUND_STREAMS_MS = 15_000
 
@@ -60,10 +71,11 @@ interface Attempt {
   readonly signal: AbortSignal | undefined
 }
 
-/** Slots for those who follow; and a checkpoint. */
-async function prepareSource(cluster: Cluster, primary: string, signal: AbortSignal | undefined): Promise<void> {
-  await using session = await cluster.connect(primary, { signal })
+/** Slots for those who follow, nothing of what it was told as a standby; and a checkpoint. */
+async function prepareSource(cluster: Cluster, primary: string, options: RejoinOptions): Promise<void> {
+  await using session = await cluster.connect(primary, { signal: options.signal })
   await createSlots(cluster, primary, session)
+  await forgetStandbySettings(cluster, primary, options)
   // CHECKPOINT first: until then pg_control still says the old timeline, and pg_rewind answers "no rewind required".
   cluster.emit({ kind: 'sql', node: primary, text: 'CHECKPOINT' })
   await session.query('CHECKPOINT', [], { timeoutMs: 60_000 })
@@ -75,13 +87,18 @@ async function rewind({
   primary,
   signal,
 }: Attempt): Promise<{ readonly exitCode: number; readonly said: string }> {
-  const { runtime, topology } = cluster
-  const { host, port } = runtime.peerEndpoint(primary.name)
-  const source = `host=${host} port=${port} user=${quoted(topology.lab.user)} dbname=${quoted(topology.database)} connect_timeout=10`
+  const { runtime } = cluster
+  const source = libpqSource(cluster, primary.name)
   cluster.emit({ kind: 'command', node, text: `pg_rewind --target-pgdata $PGDATA --source-server "${source}"` })
   const script = ['bash', '-c', 'exec bash "$SCRIPTS/rewind.sh" "$1"', 'rewind', source] as const
   const { exitCode, stdout, stderr } = await runtime.runOffline(node, script, { signal })
   return { exitCode, said: lastLines(stdout + stderr, exitCode === 0 ? 1 : 3).replaceAll('pg_rewind: ', '') }
+}
+
+/** How programs that run beside a node reach another one, as the lab's role; the password is in their PGPASSFILE. */
+export function libpqSource({ runtime, topology }: Cluster, node: string): string {
+  const { host, port } = runtime.peerEndpoint(node)
+  return `host=${host} port=${port} user=${quoted(topology.lab.user)} dbname=${quoted(topology.database)} connect_timeout=10`
 }
 
 /** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE */
@@ -101,6 +118,20 @@ async function clone(
 async function startAndStream({ cluster, node, primary, signal }: Attempt, timeoutMs: number): Promise<void> {
   cluster.emit({ kind: 'command', node, text: await cluster.runtime.start(node, { signal }) })
   const hint = `pnpm run logs ${node} shows what holds it up.`
-  await waitUntil(streaming(cluster, node, primary.name), { timeoutMs, signal, hint })
-  await cluster.withSession(node, dropIdleSlots, signal)
+  await waitUntil(streamsOrNeverWill(cluster, node, primary.name), { timeoutMs, signal, hint })
+  await dropLeftoverSlots(cluster, node, signal)
+}
+
+/** @throws LabError NODE_FAILED when the primary has not the WAL that it needs */
+function streamsOrNeverWill(cluster: Cluster, node: string, primary: string): Condition<StandbyStatus> {
+  const streams = streaming(cluster, node, primary)
+  const observe = async (signal: AbortSignal): Promise<Observation<StandbyStatus>> => {
+    const seen = await streams.observe(signal)
+    const status = seen.met ? undefined : await cluster.nodeStatus(node, signal)
+    if (status?.role !== 'standby') return seen
+    const why = await whyWalIsMissing(cluster, status, { primary, signal })
+    if (why !== undefined) throw new LabError('NODE_FAILED', why, { hint: `Clone it anew: pnpm run up does that.` })
+    return seen
+  }
+  return { what: streams.what, observe }
 }

@@ -65,6 +65,27 @@ export async function restoreSettings(
   }
 }
 
+/**
+ * As {@link changeSettings}, until it is disposed of: then they are reset to the configuration's values, also after Ctrl-C.
+ * @throws LabError UNREACHABLE, TIMEOUT
+ */
+export async function temporarySettings(
+  cluster: Cluster,
+  node: string,
+  change: ChangeOptions & { readonly settings: Readonly<Record<string, string>> },
+): Promise<AsyncDisposable> {
+  const settings = Object.fromEntries(Object.keys(change.settings).map(name => [name, null]))
+  const dispose = async (): Promise<void> =>
+    await restoreSettings(cluster, node, { settings, timeoutMs: change.timeoutMs })
+  try {
+    await changeSettings(cluster, node, change)
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { [Symbol.asyncDispose]: dispose }
+}
+
 /** ALTER SYSTEM by hand. https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-CONFIGURATION-FILE */
 const EDIT = `
 file=$PGDATA/postgresql.auto.conf

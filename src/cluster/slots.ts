@@ -1,34 +1,58 @@
 /**
  * Physical slots follow the roles: the primary has one for each node that follows it, a standby has none,
  * or it would retain WAL for nobody. Slots are not replicated, so every change of roles must see to this.
+ * Slots with other names than those of nodes are somebody else's, and are left alone.
  */
 import { codeOf } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
 import type { Cluster } from './cluster.ts'
 
-/** Creates on `node` (a primary, or a standby about to be one) the slots that are missing. They retain nothing until used. */
+/**
+ * Creates on `node` (a primary, or a standby about to be one) the slots that are missing, and anew those that are lost.
+ * They retain nothing until used.
+ */
 export async function createSlots(cluster: Cluster, node: string, session: Session): Promise<void> {
-  const others = cluster.nodes.map(({ name }) => name).filter(name => name !== node)
-  for (let tries = 1; ; tries++) {
-    try {
-      await session.query(CREATE, [others])
-      return
-    } catch (error) {
-      // The node's own health check creates them, too, and was faster.
-      if (codeOf(error) !== DUPLICATE_OBJECT || tries > others.length) throw error
-    }
-  }
+  const others = otherNodes(cluster, node)
+  await besideOthers(others.length, () => session.query(DROP_LOST, [others]))
+  await besideOthers(others.length, () => session.query(CREATE, [others]))
 }
 
-const DUPLICATE_OBJECT = '42710'
+// Since 16 a slot that was lost stays so when a new clone streams through it: it says unreserved, and retains nothing.
+const DROP_LOST = `
+SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+WHERE slot_name = ANY($1) AND slot_type = 'physical' AND wal_status = 'lost' AND NOT active`
 
 const CREATE = `
 SELECT pg_create_physical_replication_slot(name) FROM unnest($1::text[]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = name)`
 
-/** Drops on a standby the slots left from when it was the primary, unless one is in use. */
-export async function dropIdleSlots(session: Session): Promise<void> {
-  await session.query(
-    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT active`,
-  )
+/** Drops on `node`, if it is a standby, the slots left from when it was the primary, unless one is in use. */
+export async function dropLeftoverSlots(cluster: Cluster, node: string, signal?: AbortSignal): Promise<void> {
+  const others = otherNodes(cluster, node)
+  const drop = (session: Session): Promise<void> =>
+    besideOthers(others.length, () => session.query(DROP_LEFTOVER, [others]))
+  await cluster.withSession(node, drop, signal)
 }
+
+// Not on a node that has been promoted meanwhile: there they are what the others need.
+const DROP_LEFTOVER = `
+SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+WHERE slot_name = ANY($1) AND slot_type = 'physical' AND NOT active AND pg_is_in_recovery()`
+
+const otherNodes = (cluster: Cluster, node: string): string[] =>
+  cluster.nodes.map(({ name }) => name).filter(name => name !== node)
+
+/** A node's own health check, its entrypoint or another command may do the same at the same moment, and be faster. */
+async function besideOthers(slots: number, change: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await change()
+      return
+    } catch (error) {
+      if (!TAKEN_MEANWHILE.has(codeOf(error) ?? '') || tries > slots) throw error
+    }
+  }
+}
+
+/** duplicate_object, undefined_object, object_in_use: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const TAKEN_MEANWHILE: ReadonlySet<string> = new Set(['42710', '42704', '55006'])

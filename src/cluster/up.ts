@@ -2,15 +2,21 @@
  * Up: from whatever state the last command, or its end, has left, to one primary with every other node streaming from it.
  */
 import { isLabError } from '../errors.ts'
+import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
-import type { Cluster, NodeStatus, PrimaryStatus } from './cluster.ts'
 import { primaryOf, standbysOf } from './cluster.ts'
-import { describe, healthy, requireAlive, streaming } from './conditions.ts'
+import type { Cluster, NodeStatus, PrimaryStatus, StandbyStatus } from './cluster.ts'
+import { describe, healthy, isFollowing, isHeldBack, requireAlive, streaming } from './conditions.ts'
+import { endPause } from './delay.ts'
 import { readFork } from './divergence.ts'
 import { promote } from './failover.ts'
+import { whyWalIsMissing } from './missing-wal.ts'
+import { reconnectIsolated } from './faults/network.ts'
 import { rejoin } from './rejoin.ts'
-import { createSlots, dropIdleSlots } from './slots.ts'
+import { changeSettings } from './settings.ts'
+import { createSlots, dropLeftoverSlots } from './slots.ts'
+import { forgetStandbySettings, readUpstream } from './upstream.ts'
 
 export interface UpOptions {
   /** Limit of the whole operation in milliseconds. */
@@ -31,6 +37,7 @@ export async function up(cluster: Cluster, { timeoutMs, signal }: UpOptions): Pr
   })
   await requireOurs(cluster, signal)
   await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
+  await reconnectIsolated(cluster)
   const all = await waitUntil(answering(cluster), limits())
   const primary = await onePrimary(cluster, all, limits())
   await cluster.withSession(primary.name, session => createSlots(cluster, primary.name, session), signal)
@@ -39,7 +46,27 @@ export async function up(cluster: Cluster, { timeoutMs, signal }: UpOptions): Pr
       .filter(({ name }) => name !== primary.name)
       .map(({ name }) => bringBack(cluster, name, { primary: primary.name, ...limits() })),
   )
-  return await waitUntil(healthy(cluster), limits())
+  const well = await waitUntil(settled(cluster), limits())
+  const standbys = cluster.nodes.filter(({ name }) => name !== well.name)
+  await Promise.all(standbys.map(({ name }) => dropLeftoverSlots(cluster, name, signal)))
+  return well
+}
+
+/** Healthy, and no standby still has a sender for one that has left it: its slot could not be dropped. */
+function settled(cluster: Cluster): Condition<PrimaryStatus> {
+  const well = healthy(cluster)
+  return {
+    what: well.what,
+    observe: async signal => {
+      const seen = await well.observe(signal)
+      if (!seen.met) return seen
+      const all = standbysOf(await cluster.status(signal))
+      const hasLeft = (name: string): boolean =>
+        all.some(standby => standby.name === name && isFollowing(standby, seen.value))
+      const former = all.find(({ replication }) => replication.some(({ applicationName }) => hasLeft(applicationName)))
+      return former === undefined ? seen : notMet(`${former.name} has not noticed yet that a standby has left it`)
+    },
+  }
 }
 
 /**
@@ -83,9 +110,11 @@ async function onePrimary(cluster: Cluster, all: readonly NodeStatus[], options:
     await cluster.runtime.stop(name, 'fast', options)
     await cluster.runtime.fence(name)
   }
+  const primary = newest ?? (await promoteMostAdvanced(cluster, all, options))
+  await forgetStandbySettings(cluster, primary.name, options)
   // At once: what they wrote beside the other is on no timeline that they could follow.
   for (const { name } of superseded) await rejoin(cluster, name, options)
-  return newest ?? (await promoteMostAdvanced(cluster, all, options))
+  return primary
 }
 
 async function promoteMostAdvanced(
@@ -93,11 +122,30 @@ async function promoteMostAdvanced(
   all: readonly NodeStatus[],
   options: UpOptions,
 ): Promise<PrimaryStatus> {
-  const [best] = standbysOf(all).sort((a, b) => b.timeline - a.timeline || Number(b.replayLsn - a.replayLsn))
+  const [best] = standbysOf(all).sort(
+    (a, b) =>
+      b.timeline - a.timeline ||
+      Number(b.replayLsn - a.replayLsn) ||
+      a.recoveryMinApplyDelayMs - b.recoveryMinApplyDelayMs,
+  )
   if (best === undefined) return primaryOf(all)
   cluster.emit({ kind: 'remark', text: `no node accepts writes: ${best.name}, which has received most, is promoted` })
+  for (const status of all) {
+    if (status.role === 'unreachable' && status.state === 'running') await silence(cluster, status.name, options)
+  }
   await promote(cluster, best.name, options)
   return primaryOf(await cluster.status(options.signal))
+}
+
+/** A node that says nothing may be a primary which still asks its peers: it must not begin to accept writes beside another. */
+async function silence(cluster: Cluster, name: string, options: UpOptions): Promise<void> {
+  const { runtime } = cluster
+  await runtime.stop(name, 'fast', options)
+  const hasData = await runtime.readData(name, 'PG_VERSION').then(
+    () => true,
+    () => false,
+  )
+  if (hasData) await runtime.fence(name)
 }
 
 /** A standby connects within this, if it can at all: it tries every 100 ms. */
@@ -115,14 +163,57 @@ async function bringBack(
   if (state === 'frozen') await runtime.thaw(name)
   if (state === 'stopped' || state === 'absent') await runtime.start(name, { signal: options.signal })
   const patience = status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)
+  const standby = await waitUntil(isStandby(cluster, name), { ...options, timeoutMs: patience })
+  await goOnReplaying(cluster, standby, options)
+  await followPrimary(cluster, name, options)
   const why = await whyNotStreaming(cluster, name, { ...options, timeoutMs: patience }).catch((error: unknown) => {
     if (!isLabError(error, 'TIMEOUT') || status.role === 'unreachable') throw error
     return 'it does not stream'
   })
-  if (why === undefined) return await cluster.withSession(name, dropIdleSlots, options.signal)
+  if (why === undefined) return
   cluster.emit({ kind: 'remark', text: `${name} cannot follow ${primary} as it is: ${why}` })
   const back = await rejoin(cluster, name, options)
   cluster.emit({ kind: 'remark', text: `${name} is back by ${back.by}: ${back.why}` })
+}
+
+function isStandby(cluster: Cluster, name: string): Condition<StandbyStatus> {
+  return {
+    what: `${name} to answer as a standby`,
+    observe: async signal => {
+      const status = await cluster.nodeStatus(name, signal)
+      await requireAlive(cluster, status)
+      return status.role === 'standby' ? met(status) : notMet(describe(status))
+    },
+  }
+}
+
+/** What a lab that was killed has left paused. With a delay it is left to whoever gets back a table there. */
+async function goOnReplaying(
+  cluster: Cluster,
+  { name, replayPaused, recoveryMinApplyDelayMs }: StandbyStatus,
+  options: UpOptions,
+): Promise<void> {
+  if (!replayPaused) return
+  if (recoveryMinApplyDelayMs > 0) {
+    const text = `replay is paused on ${name}, which has a delay: it stays so until SELECT pg_wal_replay_resume()`
+    return cluster.emit({ kind: 'remark', text })
+  }
+  cluster.emit({ kind: 'remark', text: `replay was paused on ${name}: it goes on` })
+  await endPause(cluster, name, options)
+  await waitUntil(isStandby(cluster, name), options)
+}
+
+/** A standby that cascades, or whose primary_conninfo a lab that was killed has left changed, needs neither rewind nor clone. */
+async function followPrimary(cluster: Cluster, name: string, options: UpOptions): Promise<void> {
+  const upstream = await readUpstream(cluster, name, options.signal)
+  if (upstream.kind === 'primary') return
+  const what =
+    upstream.kind === 'node' ? `followed ${upstream.name} alone` : `had the primary_conninfo '${upstream.conninfo}'`
+  cluster.emit({ kind: 'remark', text: `${name} ${what}: it follows the primary again` })
+  await changeSettings(cluster, name, {
+    settings: { primary_conninfo: cluster.runtime.standbyConninfo(name) },
+    ...options,
+  })
 }
 
 /** Waits until it streams, or never will: it has replayed past the place where the primary's history left its timeline. */
@@ -140,7 +231,16 @@ async function whyNotStreaming(
       cluster.nodeStatus(name, signal),
       cluster.nodeStatus(options.primary, signal),
     ])
-    if (standby.role !== 'standby' || primary.role !== 'primary' || standby.timeline >= primary.timeline) return seen
+    if (standby.role !== 'standby' || primary.role !== 'primary') return seen
+    if (await isHeldBack(cluster, standby, signal)) {
+      const delay = formatDuration(standby.recoveryMinApplyDelayMs)
+      const text = `${name} applies ${delay} late, and streams from ${primary.name} when it has applied what it has`
+      cluster.emit({ kind: 'remark', text })
+      return met(undefined)
+    }
+    const missing = await whyWalIsMissing(cluster, standby, { primary: primary.name, signal })
+    if (missing !== undefined) return met(missing)
+    if (standby.timeline >= primary.timeline) return seen
     if (fork?.of !== standby.timeline) {
       const lsn = await readFork(cluster, primary.name, { of: standby.timeline, on: primary.timeline, signal })
       fork = { of: standby.timeline, lsn }

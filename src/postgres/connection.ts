@@ -39,6 +39,7 @@ type Row = Record<string, unknown>
 export class Session implements AsyncDisposable {
   readonly #client: pg.Client
   readonly #lost = new AbortController()
+  #running: Promise<void> | undefined
 
   constructor(client: pg.Client) {
     this.#client = client
@@ -58,6 +59,11 @@ export class Session implements AsyncDisposable {
     values: readonly unknown[] = [],
     { timeoutMs = 10_000, name }: QueryOptions = {},
   ): Promise<T[]> {
+    // One after another: what node-postgres queues by itself, with a warning, has a limit that begins too early.
+    const previous = this.#running
+    const { promise: running, resolve: settle } = withResolvers()
+    this.#running = running
+    await previous
     // The limit of the question: node-postgres' own leaves the connection open, with an answer that may still come.
     const timer = setTimeout(() => this.destroy(timedOut(timeoutMs)), timeoutMs)
     try {
@@ -65,7 +71,13 @@ export class Session implements AsyncDisposable {
       return result.rows as T[]
     } finally {
       clearTimeout(timer)
+      settle()
     }
+  }
+
+  /** Calls `listener` for every NOTICE and WARNING: the only trace of a wait for a standby that was cancelled. */
+  onNotice(listener: (notice: { readonly code: string; readonly message: string }) => void): void {
+    this.#client.on('notice', ({ code = '', message = '' }) => listener({ code, message }))
   }
 
   /** Closes the socket at once; what is in flight fails with `reason`. */
@@ -142,3 +154,10 @@ const streamOf = (client: pg.Client): { destroy(error?: Error): void } =>
 
 const timedOut = (timeoutMs: number): Error =>
   Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })
+
+/** Promise.withResolvers came with Node 22. */
+function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined
+  const promise = new Promise<void>(settle => (resolve = settle))
+  return { promise, resolve }
+}

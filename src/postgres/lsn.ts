@@ -36,3 +36,17 @@ export function timelineOfWalFile(name: string): number {
     throw new LabError('USAGE', `"${name}" is not the name of a WAL file`, { hint: 'It has 24 hexadecimal digits.' })
   return Number.parseInt(name.slice(0, 8), 16)
 }
+
+/** initdb's default, which the compose file does not change. */
+const WAL_SEGMENT_SIZE = BigInt(16 * 1024 * 1024)
+
+/** Where the WAL segment with that position begins. */
+export const segmentStart = (lsn: Lsn): Lsn => ((lsn / WAL_SEGMENT_SIZE) * WAL_SEGMENT_SIZE) as Lsn
+
+/** Where the segment in a WAL file begins: the last two thirds of its name are the two halves of its number. */
+export function walFileStart(name: string): Lsn {
+  timelineOfWalFile(name) // refuses what is no such name
+  const high = BigInt(`0x${name.slice(8, 16)}`)
+  const low = BigInt(`0x${name.slice(16)}`)
+  return ((high << 32n) + low * WAL_SEGMENT_SIZE) as Lsn
+}

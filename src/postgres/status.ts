@@ -3,6 +3,7 @@
  * https://www.postgresql.org/docs/current/monitoring-stats.html
  */
 import type { Session } from './connection.ts'
+import { parseDuration } from './duration.ts'
 import { parseLsn, timelineOfWalFile, type Lsn } from './lsn.ts'
 
 interface ServerStatus {
@@ -12,9 +13,13 @@ interface ServerStatus {
   /** What a primary writes, or a standby has received last. */
   readonly timeline: number
   readonly slots: readonly Slot[]
+  /** In bytes; null: a slot may retain WAL without limit. */
+  readonly maxSlotWalKeepSize: number | null
+  /** Who streams from this server: the standbys of a primary, and on a standby those that cascade from it. */
+  readonly replication: readonly WalSender[]
 }
 
-/** A row of pg_stat_replication: a standby, as its primary sees it. */
+/** A row of pg_stat_replication: a standby, as the server that it streams from sees it. */
 export interface WalSender {
   readonly applicationName: string
   readonly state: string
@@ -28,17 +33,19 @@ export interface WalSender {
 /** A row of pg_replication_slots. */
 export interface Slot {
   readonly slotName: string
+  readonly slotType: 'physical' | 'logical'
   readonly active: boolean
   /** Null: the slot has never been used, and retains nothing. */
   readonly restartLsn: Lsn | null
   readonly walStatus: string | null
+  /** Bytes that may still be written before it is in danger of being lost; null: it is, or there is no limit. */
+  readonly safeWalSize: number | null
 }
 
 export interface PrimaryServer extends ServerStatus {
   readonly role: 'primary'
   /** pg_current_wal_lsn(): the end of what is written. */
   readonly currentLsn: Lsn
-  readonly replication: readonly WalSender[]
   readonly synchronousCommit: string
   readonly synchronousStandbyNames: string
 }
@@ -51,6 +58,8 @@ export interface StandbyServer extends ServerStatus {
   /** Of the WAL receiver; null when there is none. */
   readonly walReceiver: { readonly status: string; readonly senderHost: string; readonly senderPort: number } | null
   readonly replayPaused: boolean
+  /** recovery_min_apply_delay: for so long after its commit a transaction is not applied; 0 without a delay. */
+  readonly recoveryMinApplyDelayMs: number
 }
 
 export type Server = PrimaryServer | StandbyServer
@@ -66,14 +75,18 @@ interface Row {
   readonly receive_lsn: string | null
   readonly replay_lsn: string | null
   readonly paused: boolean | null
+  readonly apply_delay: string
   readonly synchronous_commit: string
   readonly synchronous_standby_names: string
   readonly slots: readonly {
     slot_name: string
+    slot_type: 'physical' | 'logical'
     active: boolean
     restart_lsn: string | null
     wal_status: string | null
+    safe_wal_size: number | null
   }[]
+  readonly max_slot_wal_keep_size: number
   readonly replication: readonly (Record<'application_name' | 'state' | 'sync_state', string> &
     Record<'sent_lsn' | 'write_lsn' | 'flush_lsn' | 'replay_lsn', string | null>)[]
   readonly receiver: { status: string; sender_host: string; sender_port: number } | null
@@ -92,10 +105,13 @@ SELECT r.in_recovery, current_setting('cluster_name') AS cluster_name, s.system_
   coalesce((SELECT received_tli FROM pg_stat_wal_receiver), CASE WHEN r.in_recovery THEN ${NEWEST_WAL_TIMELINE} END) AS received_tli,
   pg_last_wal_receive_lsn()::text AS receive_lsn, pg_last_wal_replay_lsn()::text AS replay_lsn,
   CASE WHEN r.in_recovery THEN pg_is_wal_replay_paused() END AS paused,
+  current_setting('recovery_min_apply_delay') AS apply_delay,
   current_setting('synchronous_commit') AS synchronous_commit,
   current_setting('synchronous_standby_names') AS synchronous_standby_names,
-  coalesce((SELECT json_agg(json_build_object('slot_name', slot_name, 'active', active, 'restart_lsn', restart_lsn::text,
-    'wal_status', wal_status) ORDER BY slot_name) FROM pg_replication_slots), '[]') AS slots,
+  coalesce((SELECT json_agg(json_build_object('slot_name', slot_name, 'slot_type', slot_type, 'active', active,
+    'restart_lsn', restart_lsn::text, 'wal_status', wal_status, 'safe_wal_size', safe_wal_size) ORDER BY slot_name)
+    FROM pg_replication_slots), '[]') AS slots,
+  pg_size_bytes(current_setting('max_slot_wal_keep_size'))::float8 AS max_slot_wal_keep_size,
   coalesce((SELECT json_agg(json_build_object('application_name', application_name, 'state', state, 'sync_state', sync_state,
     'sent_lsn', sent_lsn::text, 'write_lsn', write_lsn::text, 'flush_lsn', flush_lsn::text, 'replay_lsn', replay_lsn::text)
     ORDER BY application_name) FROM pg_stat_replication), '[]') AS replication,
@@ -117,9 +133,21 @@ function parseServer(row: Row): Server {
     serverVersion: row.server_version.split(' ')[0] ?? '', // 17.10 (Debian 17.10-1)
     slots: row.slots.map(slot => ({
       slotName: slot.slot_name,
+      slotType: slot.slot_type,
       active: slot.active,
       restartLsn: lsnOrNull(slot.restart_lsn),
       walStatus: slot.wal_status,
+      safeWalSize: slot.safe_wal_size,
+    })),
+    maxSlotWalKeepSize: row.max_slot_wal_keep_size < 0 ? null : row.max_slot_wal_keep_size,
+    replication: row.replication.map(sender => ({
+      applicationName: sender.application_name,
+      state: sender.state,
+      syncState: sender.sync_state,
+      sentLsn: lsnOrNull(sender.sent_lsn),
+      writeLsn: lsnOrNull(sender.write_lsn),
+      flushLsn: lsnOrNull(sender.flush_lsn),
+      replayLsn: lsnOrNull(sender.replay_lsn),
     })),
   }
   if (row.in_recovery) {
@@ -134,6 +162,7 @@ function parseServer(row: Row): Server {
           ? null
           : { status: row.receiver.status, senderHost: row.receiver.sender_host, senderPort: row.receiver.sender_port },
       replayPaused: row.paused === true,
+      recoveryMinApplyDelayMs: parseDuration(row.apply_delay) ?? 0,
     }
   }
   return {
@@ -143,15 +172,6 @@ function parseServer(row: Row): Server {
     currentLsn: parseLsn(row.current_lsn ?? ''),
     synchronousCommit: row.synchronous_commit,
     synchronousStandbyNames: row.synchronous_standby_names,
-    replication: row.replication.map(sender => ({
-      applicationName: sender.application_name,
-      state: sender.state,
-      syncState: sender.sync_state,
-      sentLsn: lsnOrNull(sender.sent_lsn),
-      writeLsn: lsnOrNull(sender.write_lsn),
-      flushLsn: lsnOrNull(sender.flush_lsn),
-      replayLsn: lsnOrNull(sender.replay_lsn),
-    })),
   }
 }
 

@@ -36,3 +36,10 @@ export function synchronousStandbyNames(standbys: SynchronousStandbys, nodes: re
       return `ANY 1 (${names})`
   }
 }
+
+/** Which of them a value of synchronous_standby_names is, if the lab has set it. */
+export function synchronousStandbysOf(names: string): SynchronousStandbys | undefined {
+  if (names === '') return 'asynchronous'
+  if (/^FIRST 1 \(/i.test(names)) return 'one'
+  return /^ANY 1 \(/i.test(names) ? 'quorum' : undefined
+}

@@ -23,3 +23,18 @@ export function endOfWalDump(text: string): Lsn | undefined {
   const end = parseLsn(lsn) + BigInt(total)
   return (((end + ALIGNMENT - 1n) / ALIGNMENT) * ALIGNMENT) as Lsn
 }
+
+/** A relation as WAL records name it, `tablespace/database/filenode`, and how many of them do. */
+export interface RelationRecords {
+  readonly relation: string
+  readonly records: number
+}
+
+/**
+ * What replica-entrypoint/salvage.sh counted in a dump, `1663/16384/16390=12 1663/16384/16393=7`: the relations, that with
+ * most records first. It counts there, because a dump can be far longer than what anybody would hand on.
+ */
+export const parseRelationRecords = (text: string): RelationRecords[] =>
+  [...text.matchAll(/(\d+\/\d+\/\d+)=(\d+)/g)]
+    .map(([, relation = '', records]) => ({ relation, records: Number(records) }))
+    .sort((a, b) => b.records - a.records || a.relation.localeCompare(b.relation))

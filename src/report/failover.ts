@@ -4,6 +4,8 @@
 import { measureOutage } from '../measure/outage.ts'
 import type { FailoverRecord } from '../measure/record.ts'
 import { formatLsn } from '../postgres/lsn.ts'
+import { ruleFor } from '../postgres/sqlstate.ts'
+import { errorsByCode, type History } from '../workload/history.ts'
 import type { TrialResult } from '../workload/trial.ts'
 import { formatBytes, formatCount, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
@@ -34,7 +36,11 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
   const fork = record.forkLsn === null ? '' : `, which begins at ${formatLsn(record.forkLsn)}`
   narrate.say(`timeline       ${record.timeline.before} to ${record.timeline.after}${fork}`)
   if (record.walBytesLost !== null)
-    narrate.say(`old primary    has ${formatBytes(record.walBytesLost)} of WAL past that, which nobody received`)
+    narrate.say(
+      record.walBytesLost === 0
+        ? 'old primary    has no WAL past that'
+        : `old primary    has ${formatBytes(record.walBytesLost)} of WAL past that, which nobody received`,
+    )
   for (const [node, { bytes, ms, sampleAgeMs }] of Object.entries(record.lagAtFault))
     narrate.say(
       `lag at fault   ${node} ${formatBytes(bytes)}, ${formatMs(ms)} behind (seen ${formatMs(sampleAgeMs)} before)`,
@@ -61,6 +67,15 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
   if (lostIds.length === 0) return
   const more = lostIds.length > SHOWN_IDS ? ` and ${lostIds.length - SHOWN_IDS} more` : ''
   narrate.loss(`lost           ${lostIds.slice(0, SHOWN_IDS).join(', ')}${more}`)
+}
+
+/** Prints what the client was told, by code, and what each means. */
+export function narrateErrors(narrate: Narrator, history: History): void {
+  const errors = Object.entries(errorsByCode(history))
+  narrate.table(
+    ['code', 'times', 'what it means for a write that was sent'],
+    errors.map(([code, times]) => [code, times, ruleFor(code).why]),
+  )
 }
 
 const BIN_MS = 10

@@ -32,6 +32,13 @@ export class Narrator {
     terminal.busy(what)
   }
 
+  /** The paragraph at the end of a lesson. */
+  learnt(text: string): void {
+    this.#terminal.print()
+    this.#terminal.print(this.#terminal.style.bold('What was learnt'))
+    this.say(wrapped(text, LINE_LENGTH))
+  }
+
   /** A fact that was observed. */
   say(text: string): void {
     for (const line of text.split('\n')) this.#terminal.print(line === '' ? '' : `   ${line}`)
@@ -97,3 +104,9 @@ function formatValue(value: unknown): string {
   if (value === null) return ''
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
+
+const LINE_LENGTH = 100
+
+/** Words in lines of at most `length` characters. */
+const wrapped = (text: string, length: number): string =>
+  text.replace(new RegExp(`(.{1,${length}})(?: +|$)`, 'g'), (_, line: string) => `${line}\n`).trimEnd()

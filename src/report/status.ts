@@ -1,72 +1,112 @@
 /**
  * The state of the cluster: as a table, and as the `status --json` document.
  */
-import type { Cluster, NodeStatus } from '../cluster/cluster.ts'
-import { bytesBehind, formatLsn, type Lsn } from '../postgres/lsn.ts'
-import type { Slot } from '../postgres/status.ts'
-import { formatBytes } from './format.ts'
+import type { Cluster, NodeStatus, StandbyStatus } from '../cluster/cluster.ts'
+import { senderOf } from '../cluster/conditions.ts'
+import { formatDuration } from '../postgres/duration.ts'
+import { bytesBehind, formatLsn } from '../postgres/lsn.ts'
+import { formatBytes, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
+import { SLOT_HEADING, slotRows, slotWarnings } from './slots.ts'
 
 export interface StatusDocument {
   readonly version: 1
   readonly runtime: string
   readonly nodes: readonly NodeStatus[]
+  /** What is wrong and what to do about it, a sentence each. */
+  readonly warnings: readonly string[]
 }
 
 export const statusDocument = (cluster: Cluster, nodes: readonly NodeStatus[]): StatusDocument => ({
   version: 1,
   runtime: cluster.runtime.name,
   nodes,
+  warnings: statusWarnings(nodes),
 })
 
-/** A slot that holds back more than this is worth a word: the disk fills until max_slot_wal_keep_size. */
-const MUCH_RETAINED = 256 * 1024 * 1024
-
-/** Prints a line a node, then the slots of the primary, then what is wrong. */
+/** Prints a line a node, then the slots, then what is wrong. */
 export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[]): void {
-  const primary = all.find(status => status.role === 'primary')
-  const end = primary?.currentLsn
-  const rows = all.map(status => [
-    status.name,
-    status.role,
-    ...nodeColumns(status, end),
-    `${status.host}:${status.port}`,
-  ])
-  narrate.table(['node', 'role', 'timeline', 'LSN', 'replication', 'behind', 'address'], rows)
-  for (const status of all)
-    if (status.role === 'unreachable') narrate.say(`${status.name} is ${status.state}: ${status.reason}`)
-  if (primary === undefined) return narrate.say('no node accepts writes; pnpm run up brings the cluster up')
-  narrate.say('')
-  const slots = primary.slots.map(slot => [
-    slot.slotName,
-    slot.active ? 'active' : 'inactive',
-    slot.walStatus ?? 'unused',
-    formatBytes(retained(slot, primary.currentLsn)),
-  ])
-  narrate.table(['slot', 'state', 'WAL', 'retains'], slots)
-  for (const slot of primary.slots) {
-    const bytes = retained(slot, primary.currentLsn)
-    if (!slot.active && bytes > MUCH_RETAINED)
-      narrate.say(`slot ${slot.slotName} retains ${formatBytes(bytes)} for a standby that is not there`)
+  narrate.table(NODE_HEADING, nodeRows(all))
+  for (const line of silences(all)) narrate.say(line)
+  const slots = slotRows(all)
+  if (slots.length > 0) {
+    narrate.say('')
+    narrate.table(SLOT_HEADING, slots)
   }
+  for (const warning of statusWarnings(all)) narrate.say(warning)
 }
 
-function nodeColumns(status: NodeStatus, end: Lsn | undefined): readonly (string | number)[] {
+/** For how long a standby has been behind, at least, in milliseconds; by its name. Only a watch knows. */
+export type BehindFor = Readonly<Record<string, number | undefined>>
+
+export const NODE_HEADING = ['node', 'role', 'timeline', 'LSN', 'replication', 'behind', 'address'] as const
+
+/** A row a node, under {@link NODE_HEADING}. */
+export const nodeRows = (all: readonly NodeStatus[], behindFor: BehindFor = {}): (string | number)[][] =>
+  all.map(status => [status.name, status.role, ...nodeColumns(status, all, behindFor), `${status.host}:${status.port}`])
+
+function nodeColumns(
+  status: NodeStatus,
+  all: readonly NodeStatus[],
+  behindFor: BehindFor,
+): readonly (string | number)[] {
   switch (status.role) {
-    case 'primary':
+    case 'primary': {
+      const standbys = status.replication.length
+      return [status.timeline, formatLsn(status.currentLsn), `${standbys} standby${standbys === 1 ? '' : 's'}`, '']
+    }
+    case 'standby':
       return [
         status.timeline,
-        formatLsn(status.currentLsn),
-        `${status.replication.length} standby${status.replication.length === 1 ? '' : 's'}`,
-        '',
+        formatLsn(status.replayLsn),
+        replicationOf(status, all),
+        behind(status, all, behindFor[status.name]),
       ]
-    case 'standby': {
-      const behind = end === undefined ? '' : formatBytes(bytesBehind(end, status.replayLsn))
-      return [status.timeline, formatLsn(status.replayLsn), status.walReceiver?.status ?? 'not streaming', behind]
-    }
     case 'unreachable':
       return ['', '', '', '']
   }
 }
 
-const retained = ({ restartLsn }: Slot, end: Lsn): number => (restartLsn === null ? 0 : bytesBehind(end, restartLsn))
+/** `streaming`, `streaming from replica1, replay paused`: where from is said when it is not the primary. */
+function replicationOf(standby: StandbyStatus, all: readonly NodeStatus[]): string {
+  const { walReceiver } = standby
+  const sender = senderOf(standby, all)
+  const isPlain = sender?.role === 'primary' || walReceiver === null
+  const from = isPlain ? '' : ` from ${sender?.name ?? `${walReceiver.senderHost}:${walReceiver.senderPort}`}`
+  const isDelayed = standby.recoveryMinApplyDelayMs > 0
+  return [
+    `${walReceiver?.status ?? 'not streaming'}${from}`,
+    ...(standby.replayPaused ? ['replay paused'] : []),
+    ...(isDelayed ? [`applies ${formatDuration(standby.recoveryMinApplyDelayMs)} late`] : []),
+  ].join(', ')
+}
+
+/** What a query on the standby does not see yet; and whether it has at least been received, or would go with the primary. */
+function behind(standby: StandbyStatus, all: readonly NodeStatus[], forMs: number | undefined): string {
+  const primary = all.find(status => status.role === 'primary')
+  if (primary === undefined) return ''
+  if (standby.timeline !== primary.timeline) return 'on another timeline'
+  const bytes = bytesBehind(primary.currentLsn, standby.replayLsn)
+  const isReceived = standby.receiveLsn !== null && standby.receiveLsn >= primary.currentLsn
+  return [
+    formatBytes(bytes),
+    ...(bytes > 0 && forMs !== undefined && forMs > 0 ? [`for over ${formatMs(forMs)}`] : []),
+    ...(bytes > 0 && isReceived ? ['received'] : []),
+  ].join(', ')
+}
+
+/** The nodes that do not answer, and why. */
+export const silences = (all: readonly NodeStatus[]): string[] =>
+  all.flatMap(status => (status.role === 'unreachable' ? [`${status.name} is ${status.state}: ${status.reason}`] : []))
+
+/** What is wrong with the roles and the slots. */
+export const statusWarnings = (all: readonly NodeStatus[]): string[] => [...roleWarnings(all), ...slotWarnings(all)]
+
+function roleWarnings(all: readonly NodeStatus[]): string[] {
+  const primaries = all.filter(({ role }) => role === 'primary').map(({ name }) => name)
+  if (primaries.length === 0) return ['no node accepts writes; pnpm run up brings the cluster up']
+  if (primaries.length === 1) return []
+  return [
+    `more than one node accepts writes: ${primaries.join(', ')}; pnpm run up keeps the one on the newest timeline`,
+  ]
+}

@@ -1,6 +1,7 @@
 /**
  * Whether a port is free, and who has it if not.
  */
+import { randomInt } from 'node:crypto'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { codeOf, LabError } from '../errors.ts'
@@ -22,6 +23,16 @@ export async function requireFreePort(
     hint: `Stop it, or choose another port with ${node.toUpperCase()}_PORT=${port + 1000} in the environment or in .env.`,
   })
 }
+
+/**
+ * A port below the ephemeral range: a client that tries a dead port inside it may be given that very port for its own end,
+ * and then connects to itself.
+ */
+export const randomPort = (): number => randomInt(LOWEST_PORT, LOWEST_EPHEMERAL_PORT)
+
+const LOWEST_PORT = 10_000
+/** Of Linux; others begin higher: https://docs.kernel.org/networking/ip-sysctl.html, ip_local_port_range */
+const LOWEST_EPHEMERAL_PORT = 32_768
 
 /** Whether a server could listen there now. */
 export function isFree({ host, port }: Endpoint): Promise<boolean> {

@@ -27,6 +27,18 @@ export interface Interruptible {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface StopOptions extends Interruptible {
+  /** Limit in milliseconds; a server that still runs then is left, or killed, as the runtime does it. @default 60000 */
+  readonly timeoutMs?: number | undefined
+}
+
+/** A node that was added while the cluster ran: the compose file does not describe it. */
+export interface Member {
+  readonly name: string
+  /** Where clients on this machine reach it. */
+  readonly port: number
+}
+
 export interface UpOptions extends Interruptible {
   /** Limit for each node's first start in milliseconds. */
   readonly timeoutMs: number
@@ -46,6 +58,23 @@ export interface PsqlCommand {
   readonly environment: Readonly<Record<string, string>>
 }
 
+/** The ways between the nodes, and from here to them. */
+export interface NetworkControl {
+  /** The address of this machine under which the nodes reach what this process listens on. @throws LabError UNSUPPORTED_FAULT */
+  hostForNodes(): Promise<string>
+  /** The network that the nodes replicate over; undefined where they have none of their own. */
+  readonly replication:
+    | {
+        /** Takes the node off it: nothing passes between it and its peers. Its connections are not told. */
+        disconnect(node: string): Done
+        /** Puts it back, under its name, and perhaps with another address. */
+        connect(node: string): Done
+        /** Whether it is on it, or is not there at all. */
+        isConnected(node: string): Promise<boolean>
+      }
+    | undefined
+}
+
 export interface Runtime extends AsyncDisposable {
   readonly name: 'docker' | 'local'
   /** Which servers these are, for people: `PostgreSQL 17.10 from /usr/lib/postgresql/17/bin`. */
@@ -61,11 +90,18 @@ export interface Runtime extends AsyncDisposable {
   /** Ends every node, also after a lab that was killed, and removes the data unless it is to be kept. */
   down(options: Interruptible & { readonly keepData: boolean }): Promise<void>
 
+  /** The nodes that were added. The same array for as long as they are the same. */
+  readonly members: readonly Member[]
+  /** From now on it is a node of this cluster, here and in every later command; it is absent until it is started. */
+  addMember(member: Member, options?: Interruptible): Promise<void>
+  /** Removes what is left of a member that is not running, and forgets it. */
+  removeMember(node: string): Promise<void>
+
   state(node: string): Promise<NodeState>
   /** Starts a stopped node as it is, or clones it first when its data is missing or not to be trusted. Does not wait for it to answer. */
   start(node: string, options?: Interruptible): Done
   /** Asks the server to end, and waits until every process of the node is gone. */
-  stop(node: string, mode: StopMode, options?: Interruptible): Done
+  stop(node: string, mode: StopMode, options?: StopOptions): Done
   /** SIGKILL to every process of the node: no flush, no goodbye. Returns when they are gone. */
   crash(node: string): Done
   /** Every process of the node stands still; its connections stay open and nothing answers. */
@@ -81,6 +117,8 @@ export interface Runtime extends AsyncDisposable {
    * SCRIPTS, the folder of replica-entrypoint/.
    */
   runOffline(node: string, argv: readonly [string, ...string[]], options?: Interruptible): Promise<CommandResult>
+  /** A file of a stopped node's data directory: `global/pg_control`. */
+  readData(node: string, path: string): Promise<Uint8Array>
   /** Whether this program (`pg_rewind`) can be run with {@link runOffline}. */
   offers(program: string): Promise<boolean>
 
@@ -88,6 +126,9 @@ export interface Runtime extends AsyncDisposable {
   clientEndpoint(node: string): Endpoint
   /** Where the other nodes reach it: another address than the clients'. */
   peerEndpoint(node: string): Endpoint
+  /** The primary_conninfo of a node that follows whichever node is the primary, without a password. */
+  standbyConninfo(node: string): string
+  readonly network: NetworkControl
 
   /** The last lines of the server's log, oldest first. */
   log(node: string, options: Interruptible & { readonly lines: number }): Promise<string>

@@ -5,9 +5,11 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { codeOf, LabError, messageOf } from '../errors.ts'
-import { composeSchema, type ComposeService } from './compose.ts'
+import type { Member } from '../runtime/runtime.ts'
+import { composeSchema, type ComposeFile, type ComposeService } from './compose.ts'
 import { parseDotEnv } from './dot-env.ts'
 import { interpolate, type Variables } from './interpolation.ts'
+import { isSlotName, membersDocument } from './members.ts'
 
 /** A role's name and password, as the compose file gives them. */
 export interface Credentials {
@@ -46,6 +48,12 @@ export interface Topology {
   readonly replication: Credentials
   /** The variables the file was read with; Compose must be run with the same. */
   readonly variables: Variables
+  /** The file's text. */
+  readonly text: string
+  /** Those of the nodes that the file does not describe: they were added while the cluster ran. */
+  readonly members: readonly Member[]
+  /** A second compose file, which describes the members; undefined when there are none. */
+  readonly membersFile: string | undefined
 }
 
 export interface TopologyOptions {
@@ -80,15 +88,21 @@ export async function readTopology({ file, environment }: TopologyOptions): Prom
 /** The pure part of {@link readTopology}. */
 export function parseTopology(
   text: string,
-  { file, variables }: { readonly file: string; readonly variables: Variables },
+  {
+    file,
+    variables,
+    members = NO_MEMBERS,
+  }: { readonly file: string; readonly variables: Variables; readonly members?: readonly Member[] },
 ): Topology {
-  const compose = composeSchema(parseYaml(text, file, variables), file)
-  const services = Object.entries(compose.services).filter(([, service]) => 'NODE_NAME' in service.environment)
-  const nodes = services.map(([name, service]) => node(name, service, dirname(file)))
-  const [first, ...more] = nodes.filter(({ firstStart }) => firstStart === 'initdb')
-  if (first === undefined || more.length > 0) {
+  const plain = plainValue(text, file)
+  const compose = composeSchema(interpolateAll(plain, variables), file)
+  const described = nodesOf(compose, file)
+  const more = members.length === 0 ? undefined : membersDocument(plain, described, members)
+  const nodes = [...described, ...nodesOf(composeSchema(interpolateAll(more ?? NONE, variables), file), file)]
+  const [first, ...others] = nodes.filter(({ firstStart }) => firstStart === 'initdb')
+  if (first === undefined || others.length > 0) {
     const found =
-      first === undefined ? 'no service' : `more than one service (${[first, ...more].map(n => n.name).join(', ')})`
+      first === undefined ? 'no service' : `more than one service (${[first, ...others].map(n => n.name).join(', ')})`
     throw new LabError('NO_PRIMARY_SERVICE', `${file} has ${found} that starts as the primary`, {
       hint: 'Exactly one service needs FIRST_START: initdb in its environment; the others need FIRST_START: clone.',
     })
@@ -104,9 +118,14 @@ export function parseTopology(
     superuser: { user: value('POSTGRES_USER'), password: value('POSTGRES_PASSWORD') },
     lab: { user: value('LAB_USER'), password: value('LAB_PASSWORD') },
     replication: { user: value('REPLICATION_USER'), password: value('REPLICATION_PASSWORD') },
-    variables,
+    ...{ variables, text, members },
+    membersFile: more === undefined ? undefined : `${JSON.stringify(more, undefined, 2)}\n`,
   }
 }
+
+/** The same cluster with these nodes beside those of the file. @throws LabError COMPOSE_FILE_INVALID, UNKNOWN_VARIABLE */
+export const withMembers = (topology: Topology, members: readonly Member[]): Topology =>
+  members === topology.members ? topology : parseTopology(topology.text, { ...topology, members })
 
 /** The node of that name. @throws LabError UNKNOWN_NODE, naming those there are. */
 export function nodeNamed(topology: Topology, name: string): NodeSpec {
@@ -117,9 +136,13 @@ export function nodeNamed(topology: Topology, name: string): NodeSpec {
   })
 }
 
-function parseYaml(text: string, file: string, variables: Variables): unknown {
-  return interpolateAll(plainValue(text, file), variables)
-}
+const NO_MEMBERS: readonly Member[] = []
+const NONE = { services: {} }
+
+const nodesOf = ({ services }: ComposeFile, file: string): NodeSpec[] =>
+  Object.entries(services)
+    .filter(([, service]) => 'NODE_NAME' in service.environment)
+    .map(([name, service]) => node(name, service, dirname(file)))
 
 function plainValue(text: string, file: string): unknown {
   try {
@@ -153,8 +176,7 @@ function node(name: string, service: ComposeService, folder: string): NodeSpec {
   if (environment['NODE_NAME'] !== name) {
     throw invalid(name, `NODE_NAME is "${environment['NODE_NAME']}"`, 'It is the name of the service.')
   }
-  // Its slot is named as the node: https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
-  if (!/^[a-z0-9_]{1,63}$/.test(name)) {
+  if (!isSlotName(name)) {
     throw invalid(
       name,
       'its name cannot be the name of a replication slot',

@@ -63,7 +63,8 @@ async function askUntilPrimary(
 ): Promise<Session | undefined> {
   let session: Session | undefined
   try {
-    session = await cluster.connect(node, { signal, connectTimeoutMs: PATIENCE_MS, applicationName: 'lab writer' })
+    const options = { connectTimeoutMs: PATIENCE_MS, applicationName: 'lab writer' }
+    session = await cluster.connect(node, { via: 'client', signal, ...options })
     while (await isInRecovery(session)) await pause(BETWEEN_QUESTIONS_MS, signal)
     if (!signal.aborted) return session
   } catch (error) {

@@ -2,7 +2,7 @@
  * The figures that people watch for lag, read in three situations beside the truth: what was acknowledged and is not
  * visible on the standby, known from the client's own commits.
  */
-import { cutFromWal } from '../cluster/faults.ts'
+import { cutFromWal } from '../cluster/faults/replication.ts'
 import { standbysOf, type Cluster } from '../cluster/cluster.ts'
 import { healthy } from '../cluster/conditions.ts'
 import { Disposer } from '../dispose.ts'

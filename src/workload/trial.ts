@@ -2,10 +2,12 @@
  * A trial: one client writing, every node's position looked at, one fault, one failover, one record.
  */
 import { cpus } from 'node:os'
-import { readDivergence } from '../cluster/divergence.ts'
+import { readDivergence, type Divergence } from '../cluster/divergence.ts'
 import { failover, type Failover } from '../cluster/failover.ts'
-import { cutFromWal, inflict, type FailoverFault } from '../cluster/faults.ts'
+import { inflict, type FailoverFault } from '../cluster/faults/power.ts'
+import { cutFromWal } from '../cluster/faults/replication.ts'
 import { primaryOf, standbysOf, type Cluster, type PrimaryStatus } from '../cluster/cluster.ts'
+import { switchover, type Switchover } from '../cluster/switchover.ts'
 import { Disposer } from '../dispose.ts'
 import { lagAt, type LagAtInstant } from '../measure/lag.ts'
 import { type Milestones } from '../measure/outage.ts'
@@ -23,6 +25,9 @@ export interface TrialResult {
   readonly milestones: Milestones & { readonly faultAt: number }
 }
 
+/** What takes the primary's role away. */
+export type Disturbance = FailoverFault | 'switchover'
+
 /** A compromise: the lag at the fault is at most so old, and 300 looks a second cost the writes little (`pnpm run bench`, sampling). */
 const LOOK_EVERY_MS = 10
 
@@ -34,7 +39,7 @@ export class Trial implements AsyncDisposable {
   readonly #samplers: ReadonlyMap<string, Sampler>
   readonly #settings: Readonly<Record<string, string>>
   readonly #resources: AsyncDisposable
-  #fault: { readonly kind: FailoverFault; readonly at: number } | undefined
+  #fault: { readonly kind: Disturbance; readonly at: number } | undefined
 
   /** Called by {@link startTrial}. */
   constructor(cluster: Cluster, parts: TrialParts) {
@@ -46,18 +51,23 @@ export class Trial implements AsyncDisposable {
     this.#resources = parts.resources
   }
 
+  /** Notes what is done to the primary, and that it begins now. */
+  begins(kind: Disturbance): void {
+    this.#fault = { kind, at: performance.now() }
+  }
+
   /** Strikes the primary, and notes when. @throws LabError as the fault does */
   async inflict(fault: FailoverFault, signal?: AbortSignal): Promise<void> {
-    this.#fault = { kind: fault, at: performance.now() }
+    this.begins(fault)
     await inflict(this.#cluster, this.oldPrimary.name, { fault, signal })
   }
 
   /**
-   * Ends the client and draws up the record. To be called while the old primary is still down, or what it alone has cannot
-   * be read any more.
+   * Ends the client and draws up the record. After a failover to be called while the old primary is still down, or what it
+   * alone has cannot be read any more.
    * @throws LabError NO_PRIMARY, UNREACHABLE, INTERRUPTED
    */
-  async finish(done: Failover, signal?: AbortSignal): Promise<TrialResult> {
+  async finish(done: Failover | Switchover, signal?: AbortSignal): Promise<TrialResult> {
     const history = await this.writer.stop()
     await this.#resources[Symbol.asyncDispose]()
     const { kind: fault = 'crash', at: faultAt = done.detectedAt } = this.#fault ?? {}
@@ -69,7 +79,7 @@ export class Trial implements AsyncDisposable {
       failover: done,
       history,
       survivors: await readSurvivors(this.#cluster, history.run, signal),
-      ...(await readDivergence(this.#cluster, done, signal)),
+      ...(await divergenceOf(this.#cluster, done, signal)),
       load: this.writer.load,
       lagAtFault: this.#lagAt(faultAt),
       settings: this.#settings,
@@ -92,6 +102,16 @@ export class Trial implements AsyncDisposable {
     await this.#resources[Symbol.asyncDispose]()
   }
 }
+
+/** A switchover knows: the old primary goes on as a standby, and has nothing that the new one has not. */
+const divergenceOf = async (
+  cluster: Cluster,
+  done: Failover | Switchover,
+  signal: AbortSignal | undefined,
+): Promise<Divergence> =>
+  'shutdownLsn' in done
+    ? { forkLsn: done.forkLsn, walBytesLost: done.walBytesLost }
+    : await readDivergence(cluster, done, signal)
 
 /** What the client, and with the local runtime the servers too, ran on. */
 export const thisMachine = (): FailoverRecord['machine'] => ({
@@ -154,7 +174,7 @@ async function readSettings(
 }
 
 export interface RunTrialOptions extends WriterOptions {
-  readonly fault: FailoverFault
+  readonly fault: Disturbance
   /** Which standby to promote. @default the one that received most */
   readonly to?: string | undefined
   /** Cut the standbys from WAL for so many milliseconds before the fault; they are let back right after it. @default 0: not at all */
@@ -172,7 +192,7 @@ export interface WholeTrial extends TrialResult {
 
 /** A whole trial, from a cluster that is well to the record. The old primary stays down: up brings it back. */
 export async function runTrial(cluster: Cluster, options: RunTrialOptions): Promise<WholeTrial> {
-  const { fault, to, cutMs = 0, steadyWrites = 0, timeoutMs, signal } = options
+  const { cutMs = 0, steadyWrites = 0, timeoutMs, signal } = options
   await using trial = await startTrial(cluster, options)
   const { ratePerSecond } = trial.writer.load
   await trial.writer.acknowledges(Math.min(100, ratePerSecond), { timeoutMs })
@@ -182,9 +202,22 @@ export async function runTrial(cluster: Cluster, options: RunTrialOptions): Prom
   const standbys = cluster.nodes.map(({ name }) => name).filter(name => name !== trial.oldPrimary.name)
   await using cut = cutMs > 0 ? await cutFromWal(cluster, standbys, { timeoutMs, signal }) : undefined
   if (cut !== undefined) await pause(cutMs, signal)
-  await trial.inflict(fault, signal)
-  await cut?.[Symbol.asyncDispose]()
-  const done = await failover(cluster, trial.oldPrimary.name, { to, timeoutMs, signal })
+  const done = await change(cluster, trial, { ...options, cut })
   await trial.writer.acknowledges(Math.min(50, ratePerSecond), { timeoutMs })
   return { ...(await trial.finish(done, signal)), steady }
+}
+
+/** The change of roles itself. */
+async function change(
+  cluster: Cluster,
+  trial: Trial,
+  { fault, cut, to, timeoutMs, signal }: RunTrialOptions & { readonly cut: AsyncDisposable | undefined },
+): Promise<Failover | Switchover> {
+  if (fault === 'switchover') {
+    trial.begins(fault)
+    return await switchover(cluster, { to, timeoutMs, signal })
+  }
+  await trial.inflict(fault, signal)
+  await cut?.[Symbol.asyncDispose]()
+  return await failover(cluster, trial.oldPrimary.name, { to, timeoutMs, signal })
 }

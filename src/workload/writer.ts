@@ -155,7 +155,10 @@ export class Writer implements AsyncDisposable {
     const node = await this.#search
     const found = this.#spare
     this.#spare = undefined
-    return found ?? (await this.#cluster.connect(node, { signal: this.#signal, applicationName: 'lab writer' }))
+    return (
+      found ??
+      (await this.#cluster.connect(node, { via: 'client', signal: this.#signal, applicationName: 'lab writer' }))
+    )
   }
 
   async #findPrimary(): Promise<string> {

@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import type { StatusDocument } from '../../src/index.ts'
+import type { Cluster, StatusDocument } from '../../src/index.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
 import { TEST_PREFIX, TIMEOUT_MS, testEnvironment, type TestRuntime } from './runtimes.ts'
 
@@ -87,6 +87,13 @@ export class Invocation {
 
 export const runCli = (args: readonly string[], environment: Environment): Promise<CliResult> =>
   new Invocation(args, environment).ended
+
+/** The environment in which the command line finds a cluster that a test has started by itself. */
+export const shellOf = ({ topology, runtime }: Cluster): Environment => ({
+  ...topology.variables,
+  LAB_RUNTIME: runtime.name,
+  FORCE_COLOR: undefined,
+})
 
 /** Names and ports of a cluster that the command line can manage, and `down` when it is disposed of. Starts nothing. */
 export class CliCluster implements AsyncDisposable {

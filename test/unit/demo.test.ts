@@ -6,6 +6,8 @@ import { describe, expect, test } from 'vitest'
 import { choice, count, demo, flag, list, outputFile, text, texts } from '../../src/demo.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 
+const ABOUT = { name: 'd', title: 'D', question: 'Q?', learnt: 'L.', summary: 's' }
+
 describe('a count', () => {
   const rate = count('--rate <n>', { min: 1, max: 10_000, standard: 200 }, 'writes a second')
   const limit = count('--limit <n>', { min: 0, max: 5 }, 'at most so many')
@@ -119,10 +121,10 @@ describe('the other options', () => {
 
 describe('a demo', () => {
   test('is declared without running', () => {
-    const declared = demo({ name: 'd', title: 'D', summary: 's', options: {} }, async () => {
+    const declared = demo({ ...ABOUT, options: {} }, async () => {
       throw new Error('it ran')
     })
-    expect(declared).toMatchObject({ name: 'd', title: 'D', summary: 's', options: {} })
+    expect(declared).toMatchObject({ ...ABOUT, options: {} })
   })
 })
 

@@ -1,6 +1,7 @@
 /**
  * The containers of a Compose project, found by Compose's own labels, and what is done to them through the engine.
  */
+import { basename, dirname } from 'node:path/posix'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
@@ -13,6 +14,7 @@ const PROJECT = 'com.docker.compose.project'
 const SERVICE = 'com.docker.compose.service'
 const ONE_OFF = 'com.docker.compose.oneoff'
 const NETWORK = 'com.docker.compose.network'
+const VOLUME = 'com.docker.compose.volume'
 
 export class Containers {
   readonly #engine: Docker
@@ -58,7 +60,12 @@ export class Containers {
   async state(service: string): Promise<NodeState> {
     const container = await this.find(service)
     if (container === undefined) return 'absent'
-    const { State } = await container.inspect()
+    const found = await container.inspect().catch((error: unknown) => {
+      if (statusCode(error) === 404) return undefined // removed since it was found
+      throw dockerError(`cannot look at ${service}`, error)
+    })
+    if (found === undefined) return 'absent'
+    const { State } = found
     if (State.Paused) return 'frozen'
     return State.Running ? 'running' : 'stopped'
   }
@@ -75,10 +82,32 @@ export class Containers {
    * The servers' user need not own it: PostgreSQL looks only whether a signal file is there.
    */
   async touch(service: string, folder: string, name: string): Promise<void> {
+    await this.write(service, `${folder}/${name}`, '')
+  }
+
+  /** The same with a text in it, which everybody in the container may read. */
+  async write(service: string, path: string, content: string): Promise<void> {
     const archive = tar.pack()
-    archive.entry({ name, mode: 0o644 }, '')
+    archive.entry({ name: basename(path), mode: 0o644 }, content)
     archive.finalize()
-    await (await this.get(service)).putArchive(await buffer(archive), { path: folder })
+    await (await this.get(service)).putArchive(await buffer(archive), { path: dirname(path) })
+  }
+
+  /** Removes a service's container and its volume, whatever is there of them. */
+  async remove(service: string, volume: string): Promise<void> {
+    await (await this.find(service))?.remove({ force: true, v: true })
+    const label = [`${PROJECT}=${this.#project}`, `${VOLUME}=${volume}`]
+    const { Volumes } = await this.#engine.listVolumes({ filters: { label } })
+    for (const { Name } of Volumes) await this.#engine.getVolume(Name).remove()
+  }
+
+  /** A file of a container, running or not. */
+  async read(service: string, path: string): Promise<Buffer> {
+    const files = tar.extract()
+    const archive = Readable.from(await (await this.get(service)).getArchive({ path }))
+    archive.on('error', error => files.destroy(error)).pipe(files)
+    for await (const file of files) return await buffer(file)
+    throw new LabError('DOCKER_FAILED', `the container of ${service} has no ${path}`)
   }
 
   /** One cannot exec in a container that is not running (409), so this runs another on the same volumes and networks. */

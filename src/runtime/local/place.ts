@@ -2,11 +2,11 @@
  * Where the local runtime keeps a cluster on this machine, and as whom its servers run.
  */
 import { chmod, chown, cp, mkdir, rm, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { LabError } from '../../errors.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { run } from '../command.ts'
+import { stateFolder } from '../state-folder.ts'
 
 /** The user that owns the data and runs the servers. Undefined stands for the caller. */
 export interface Account {
@@ -42,8 +42,7 @@ const LONGEST_SOCKET_PATH = 107
 export async function findPlace(topology: Topology): Promise<Place> {
   const { variables, project } = topology
   const account = process.getuid?.() === 0 ? await unprivilegedAccount(variables['LAB_RUN_AS']) : undefined
-  const home = account === undefined ? stateHome(variables) : '/var/lib'
-  const root = join(variables['LAB_STATE_DIR'] || join(home, 'pg-failover-lab'), project)
+  const root = join(stateFolder(variables), project)
   const sockets = join(root, 'sockets')
   if (join(sockets, '.s.PGSQL.65535').length > LONGEST_SOCKET_PATH) {
     throw new LabError('USAGE', `${sockets} is too long a path for PostgreSQL's Unix sockets`, {
@@ -52,10 +51,6 @@ export async function findPlace(topology: Topology): Promise<Place> {
   }
   return { root, sockets, account }
 }
-
-/** https://specifications.freedesktop.org/basedir-spec/latest/ */
-const stateHome = (variables: Topology['variables']): string =>
-  variables['XDG_STATE_HOME'] || join(variables['HOME'] || homedir(), '.local', 'state')
 
 async function unprivilegedAccount(named: string | undefined): Promise<Account> {
   const candidates = named === undefined || named === '' ? ['postgres', 'node', 'nobody'] : [named]
@@ -79,18 +74,29 @@ async function idOf(flag: '-u' | '-g', name: string): Promise<number | undefined
 
 /** Makes the folders, and fresh copies of what the compose file binds in: the servers' user may not be able to read the originals. */
 export async function preparePlace(place: Place, topology: Topology): Promise<void> {
-  await mkdir(place.root, { recursive: true })
-  const folders = [place.root, place.sockets, ...topology.nodes.map(node => volumeOf(place, node))]
-  for (const folder of folders) {
-    await mkdir(folder, { recursive: true })
-    await chmod(folder, 0o700)
-    await own(place, folder)
-  }
+  for (const folder of [place.root, place.sockets]) await makeFolder(place, folder)
+  for (const node of topology.nodes) await prepareVolume(place, node)
   const binds = Object.assign({}, ...topology.nodes.map(({ binds }) => binds)) as Record<string, string>
   for (const [target, source] of Object.entries(binds)) {
     await rm(bindOf(place, target), { recursive: true, force: true })
     await copyReadable(place, source, bindOf(place, target))
   }
+}
+
+/** Makes the folder that stands for the node's volume. */
+export const prepareVolume = (place: Place, node: NodeSpec): Promise<void> => makeFolder(place, volumeOf(place, node))
+
+/** Removes everything of a node that does not run. */
+export async function removeNode(place: Place, node: NodeSpec): Promise<void> {
+  for (const path of [volumeOf(place, node), logOf(place, node), pidFileOf(place, node)]) {
+    await rm(path, { recursive: true, force: true })
+  }
+}
+
+async function makeFolder(place: Place, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  await chmod(folder, 0o700)
+  await own(place, folder)
 }
 
 /** Copies a file or folder so that the servers' user can read it. */

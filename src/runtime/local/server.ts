@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '../../errors.ts'
+import { conninfoTo } from '../../topology/members.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import type { Binaries } from '../binaries.ts'
@@ -17,18 +18,16 @@ import { commandLine, processState, processTree } from './processes.ts'
 export interface Host {
   readonly place: Place
   readonly binaries: Binaries
-  readonly nodes: readonly NodeSpec[]
+  /** Those of now: some may be added, and removed. */
+  nodes(): readonly NodeSpec[]
   /** Where a node's peers reach it. */
   peerEndpoint(node: string): Endpoint
 }
 
 /** The environment of everything that runs for a node: the compose file's, with this machine's paths and addresses. */
 export function nodeEnvironment(host: Host, node: NodeSpec): Record<string, string> {
-  const { place, binaries, nodes } = host
-  const peers = nodes.map(({ name }) => host.peerEndpoint(name))
-  const conninfo = (node.environment['PRIMARY_CONNINFO'] ?? '')
-    .replace(/host=\S+/, `host=${peers.map(({ host }) => host).join(',')}`)
-    .replace(/port=\S+/, `port=${peers.map(({ port }) => port).join(',')}`)
+  const { place, binaries } = host
+  const peers = host.nodes().map(({ name }) => host.peerEndpoint(name))
   return {
     ...node.environment,
     PATH: `${binaries.directory}:${process.env['PATH'] ?? ''}`,
@@ -36,7 +35,7 @@ export function nodeEnvironment(host: Host, node: NodeSpec): Record<string, stri
     HOME: place.root,
     PGDATA: dataOf(place, node),
     PGPASSFILE: join(volumeOf(place, node), '.pgpass'),
-    PRIMARY_CONNINFO: conninfo,
+    PRIMARY_CONNINFO: conninfoTo(node.environment['PRIMARY_CONNINFO'] ?? '', peers),
     SCRIPTS: bindOf(place, '/replica-entrypoint'),
     // Which node may start as the primary is settled before any is started, from the data itself: see settleRoles.
     ASK_PEERS: 'no',

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { bytesBehind, formatLsn, parseLsn, timelineOfWalFile, type Lsn } from '../../../src/postgres/lsn.ts'
+import {
+  bytesBehind,
+  formatLsn,
+  parseLsn,
+  segmentStart,
+  timelineOfWalFile,
+  walFileStart,
+  type Lsn,
+} from '../../../src/postgres/lsn.ts'
 import { catchLabError } from '../../support/catch-lab-error.ts'
 
 const half = fc.integer({ min: 0, max: 0xffff_ffff })
@@ -123,4 +131,14 @@ describe('timelineOfWalFile', () => {
       await catchLabError('USAGE', () => timelineOfWalFile(name))
     },
   )
+})
+
+describe('where a WAL file begins', () => {
+  test.each([
+    ['000000010000000000000001', '0/1000000'],
+    ['0000000A00000002000000FF', '2/FF000000'],
+  ])('%s begins at %s', (name, lsn) => {
+    expect(formatLsn(walFileStart(name))).toBe(lsn)
+    expect(segmentStart(parseLsn(lsn))).toBe(walFileStart(name))
+  })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseLsn } from '../../../src/postgres/lsn.ts'
-import { endOfWalDump } from '../../../src/postgres/wal-dump.ts'
+import { endOfWalDump, parseRelationRecords } from '../../../src/postgres/wal-dump.ts'
 
 const COMMIT =
   'rmgr: Transaction len (rec/tot):     34/    34, tx:        745, lsn: 0/0152F3B8, prev 0/0152F380, desc: COMMIT 2026-11-21 12:00:00.000000 UTC'
@@ -58,5 +58,19 @@ describe('the end of a WAL dump', () => {
         expect(past >= 0n && past < 8n).toBe(true)
       }),
     )
+  })
+})
+
+describe('what a dump touches', () => {
+  test('is each relation with its number of records, that with most first', () => {
+    expect(parseRelationRecords('1663/5/16384=7 1664/0/1262=1 1663/5/16390=12 \n')).toEqual([
+      { relation: '1663/5/16390', records: 12 },
+      { relation: '1663/5/16384', records: 7 },
+      { relation: '1664/0/1262', records: 1 },
+    ])
+  })
+
+  test.each(['', '\n', END])('is nothing where nothing was counted: %j', text => {
+    expect(parseRelationRecords(text)).toEqual([])
   })
 })

@@ -202,7 +202,7 @@ describe('parseTopology', () => {
         { type: 'bind', source: './replica-entrypoint', target: '/replica-entrypoint', read_only: true },
       ],
     }
-    expect(parse(compose({ primary: long }))).toEqual(parse(compose({ primary })))
+    expect(parse(compose({ primary: long })).nodes).toEqual(parse(compose({ primary })).nodes)
   })
 
   test('keeps what follows the first = of a listed variable', () => {

@@ -13,23 +13,22 @@ export default lab.demo(
   {
     name: 'failover',
     title: 'Failover: the primary goes, and a standby takes over',
+    question: 'How long can nobody write, and which acknowledged writes are gone?',
+    learnt:
+      'A failover promotes whichever standby has received most, and what the old primary had acknowledged beyond that is gone. The old primary is fenced before the promotion, or two nodes would acknowledge writes. Some writes end without an answer: only a client with ids of its own can find out which of them are there.',
     summary: 'take the primary away under load, promote a standby, and see what was lost',
     options: {
       fault: lab.choice('--fault <fault>', lab.failoverFaults, 'how the primary goes'),
       to: lab.text('--to <node>', 'which standby to promote (default: the one that received most)'),
       rejoin: lab.flag('--no-rejoin', 'leave the old primary down'),
-      rate: lab.count('--rate <n>', { min: 1, max: 10_000, standard: 200 }, 'writes a second'),
-      connections: lab.count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
-      trials: lab.count('--trials <n>', { min: 1, max: 1_000, standard: 1 }, 'do it so often, and tell the spread'),
-      report: lab.outputFile('--report <file>', 'write a page with plots, HTML in one file'),
-      history: lab.outputFile('--history <file>', 'keep every write and its outcome, as JSON Lines'),
+      ...lab.trialOptions,
     },
   },
-  async ({ cluster, narrate, signal, options }) => {
+  async ({ cluster, narrate, signal, options, step }) => {
     const { fault, to, rate: ratePerSecond, connections } = options
     if (options.trials > 1 && (to !== undefined || !options.rejoin))
       throw new lab.LabError('USAGE', '--to and --no-rejoin are for one failover', { hint: 'Leave out --trials.' })
-    narrate.step('All three are well', 'One primary, and every other node streams from it.')
+    await step('All three are well', 'One primary, and every other node streams from it.')
     await lab.waitUntil(lab.healthy(cluster), { ...LIMIT, signal })
     const before = await cluster.status(signal)
     lab.narrateStatus(narrate, before)
@@ -37,19 +36,19 @@ export default lab.demo(
     const load = { ratePerSecond, connections, signal }
 
     if (options.trials > 1) {
-      narrate.step(`${options.trials} failovers, one after another`, 'Every node is brought back before each.')
+      await step(`${options.trials} failovers, one after another`, 'Every node is brought back before each.')
       using _quiet = narrate.hush()
       const onTrial = lab.trialNarrator(narrate)
       const runs = await lab.runTrials(cluster, { ...load, ...LIMIT, fault, trials: options.trials, onTrial })
       const records = runs.map(({ record }) => record)
-      narrate.step('What they say together')
+      await step('What they say together')
       const document = lab.summariseTrials(records, options.trials)
       lab.narrateTrials(narrate, document)
       await lab.keepEvidence(narrate, { document, runs, ...options })
       return document
     }
 
-    narrate.step(
+    await step(
       'A client writes all the while',
       `${ratePerSecond} writes a second over ${connections} connections, each its own transaction with its own id.`,
     )
@@ -58,10 +57,10 @@ export default lab.demo(
     await trial.writer.acknowledges(Math.min(100, ratePerSecond), LIMIT)
     narrate.say(`it has ${lab.formatCount(trial.writer.snapshot().writes.length)} answers from ${old}`)
 
-    narrate.step(`The primary goes: ${fault}`, lab.faultMeanings[fault])
+    await step(`The primary goes: ${fault}`, lab.faultMeanings[fault])
     await trial.inflict(fault, signal)
 
-    narrate.step(
+    await step(
       'A standby is promoted',
       'First the old primary is fenced: it must not come back and accept writes beside the new one.',
     )
@@ -71,15 +70,11 @@ export default lab.demo(
     narrate.say(`${failover.newPrimary} is the primary, on timeline ${failover.timeline.after}`)
     assert.equal(failover.timeline.after, failover.timeline.before + 1, 'a promotion starts a new timeline')
 
-    narrate.step('What the client was told meanwhile')
+    await step('What the client was told meanwhile')
     await trial.writer.acknowledges(Math.min(50, ratePerSecond), LIMIT)
-    const errors = Object.entries(lab.errorsByCode(trial.writer.snapshot()))
-    narrate.table(
-      ['code', 'times', 'what it means for a write that was sent'],
-      errors.map(([code, times]) => [code, times, lab.ruleFor(code).why]),
-    )
+    lab.narrateErrors(narrate, trial.writer.snapshot())
 
-    narrate.step(
+    await step(
       'The others follow',
       'Each looks for the primary among all nodes (primary_conninfo with target_session_attrs=primary), so nobody has to tell them.',
     )
@@ -90,7 +85,7 @@ export default lab.demo(
       narrate.say(lab.describe(standby))
     }
 
-    narrate.step('What the client lost', 'Its own history, which no server holds, against what is in the new primary.')
+    await step('What the client lost', 'Its own history, which no server holds, against what is in the new primary.')
     const result = await trial.finish(failover, signal)
     lab.narrateFailover(narrate, result.record)
     lab.narrateAcknowledgements(narrate, result)
@@ -98,13 +93,13 @@ export default lab.demo(
     assert.equal(result.record.writes.unexpected, 0, 'nothing is there that was refused or never sent')
 
     if (options.rejoin) {
-      narrate.step('The old primary comes back', 'As a standby: what it had that the new primary has not is undone.')
+      await step('The old primary comes back', 'As a standby: what it had that the new primary has not is undone.')
       const back = await lab.rejoin(cluster, old, { ...LIMIT, signal })
       narrate.say(`${old} is back by ${back.by}: ${back.why}`)
       await lab.waitUntil(lab.healthy(cluster), { ...LIMIT, signal })
     }
 
-    narrate.step('How it ends')
+    await step('How it ends')
     lab.narrateStatus(narrate, await cluster.status(signal))
     return result.record
   },

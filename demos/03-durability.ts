@@ -11,6 +11,10 @@ export default lab.demo(
   {
     name: 'durability',
     title: 'Durability: the price and the promise of synchronous commit',
+    question:
+      'Which settings lose acknowledged writes when the primary dies, and what does a commit wait for the others?',
+    learnt:
+      'An acknowledged write survives the primary only when a commit waits for a standby: synchronous_standby_names must name one, and synchronous_commit must be remote_write or more. Either alone promises nothing. The price is a round trip for each commit, and that writes wait when no standby is left.',
     summary: 'crash the primary under each synchronous_commit, and see what is lost and what a commit costs',
     options: {
       synchronousCommit: lab.list('--synchronous-commit <values>', lab.synchronousCommits, 'which to try'),
@@ -22,11 +26,11 @@ export default lab.demo(
       report: lab.outputFile('--report <file>', 'write a page with plots, HTML in one file'),
     },
   },
-  async ({ cluster, narrate, signal, options }) => {
+  async ({ cluster, narrate, signal, options, step }) => {
     const settings = options.standbys.flatMap(standbys =>
       options.synchronousCommit.map(synchronousCommit => ({ standbys, synchronousCommit })),
     )
-    narrate.step(
+    await step(
       'Every setting gets the same fault',
       `Both standbys are cut from WAL for ${options.cut} ms while a client writes, then the primary crashes, and a standby is promoted.`,
     )
@@ -40,7 +44,7 @@ export default lab.demo(
       onCell: lab.cellNarrator(narrate),
     })
 
-    narrate.step('Price and promise, side by side')
+    await step('Price and promise, side by side')
     lab.narrateDurability(narrate, document)
     await lab.keepReport(narrate, options.report, () => lab.durabilityReport(document))
     for (const { synchronousCommit, standbys, promised, lost } of document.cells) {

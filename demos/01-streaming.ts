@@ -17,29 +17,32 @@ const REPLICATION = 'SELECT application_name, state, sync_state, replay_lsn FROM
 
 export default lab.demo(
   {
-    name: 'demo',
+    name: 'streaming',
     title: 'Replication: write on the primary, read on the replicas',
+    question: 'How far behind are the replicas, and what can they not do?',
+    learnt:
+      'A standby is a byte-for-byte copy that replays the WAL of its primary. The primary does not wait for it, so what is read there can be older than what was just acknowledged: ask for the position (pg_last_wal_replay_lsn) when that matters. It refuses every write with SQLSTATE 25006.',
     summary: 'write on the primary, read on the replicas, measure the lag of a burst',
     options: { inserts: lab.count('--inserts <n>', { min: 1, max: 100_000, standard: 100 }, 'inserts in the burst') },
   },
-  async ({ cluster, narrate, signal, options }) => {
+  async ({ cluster, narrate, signal, options, step }) => {
     const learner = { as: 'superuser', signal } as const
 
-    narrate.step('Who is who', 'Roles are not in any file: each server is asked whether it is in recovery.')
+    await step('Who is who', 'Roles are not in any file: each server is asked whether it is in recovery.')
     const all = await cluster.status(signal)
     const primary = lab.primaryOf(all).name
     const replicas = lab.standbysOf(all).map(({ name }) => name)
     lab.narrateStatus(narrate, all)
     narrate.rows(await cluster.query(primary, REPLICATION, learner))
 
-    narrate.step('A table on the primary', 'Standbys are byte-for-byte copies: it appears there by itself.')
+    await step('A table on the primary', 'Standbys are byte-for-byte copies: it appears there by itself.')
     await cluster.query(primary, CREATE, learner)
 
-    narrate.step('Alice, Bob and Charlie are written on the primary')
+    await step('Alice, Bob and Charlie are written on the primary')
     const written = await cluster.query<{ id: string; name: string }>(primary, INSERT, learner)
     narrate.rows(written)
 
-    narrate.step(
+    await step(
       'And read on both replicas',
       'Each has them once it has replayed the WAL up to where the primary is now.',
     )
@@ -52,14 +55,14 @@ export default lab.demo(
       assert.deepEqual(read, written, `${replica} has what the primary acknowledged`)
     }
 
-    narrate.step('A replica refuses writes', "It replays the primary's WAL, and writes none of its own.")
+    await step('A replica refuses writes', "It replays the primary's WAL, and writes none of its own.")
     for (const replica of replicas) {
       const refusal = await cluster.attempt(replica, "INSERT INTO users (name) VALUES ('Mallory')", learner)
       narrate.say(`ERROR ${refusal?.code}: ${refusal?.message}`)
       assert.equal(refusal?.code, '25006', `${replica} refuses to write: read_only_sql_transaction`)
     }
 
-    narrate.step(
+    await step(
       `A burst of ${options.inserts} inserts`,
       'One connection, as fast as it goes. How far behind is each replica when the last one is acknowledged?',
     )
@@ -75,7 +78,7 @@ export default lab.demo(
       assert.equal(row?.count, count?.count, `${replica} holds every row in the end`)
     }
 
-    narrate.step('Summary')
+    await step('Summary')
     const slowest = lab.formatMs(Math.max(...lags.map(({ drainMs }) => drainMs ?? Infinity)))
     narrate.say(
       `${options.inserts} inserts took ${lab.formatMs(lab.durationOf(burst))}; each replica held them all within ${slowest} more.`,

@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# What a stopped node has that no other one received, read before a rejoin erases it. See src/cluster/salvage.ts.
+#
+#   salvage.sh look PROGRAM [TIMELINE FORK SEGMENT]...   its timeline; and if today's primary left that one at FORK (in the WAL
+#                                segment that begins at SEGMENT): its last WAL record, and which relations the records past
+#                                FORK touch, with their number. PROGRAM is pg_waldump, or none.
+#   salvage.sh names RELATIONS SETTING...   their names, as JSON
+#   salvage.sh rows CONNINFO SETTING...     the rows of lab.writes that the server at CONNINFO lacks: their number, the bytes
+#                                they have as COPY text through gzip, and the first piece of that in base64
+#   salvage.sh piece NUMBER      a further piece
+#   salvage.sh end               waits until an interrupted run has ended its server, and removes what it left
+#
+# names and rows start the node's server apart, with SETTINGs, and end it in every case. It starts as what it is, a fenced
+# standby (standby.signal stays where it is), but one of nobody: it recovers its own WAL to the end, writes none, and accepts
+# no writes. No TCP, a Unix socket in a private folder, and an hba_file by which nobody may replicate from it.
+# (max_wal_senders=0 would say the same, but a standby must not have fewer than its primary had.)
+set -euo pipefail
+# Every job has a process group of its own, which a signal reaches as a whole.
+set -m
+
+WORK=$(dirname "$PGDATA")/salvage
+PIECE=2097152 # bytes: in base64 well below the thousand lines of 16 kB that are read of a container's log
+SERVER='' JOB='' SOCKETS='' KEEP=''
+
+main() {
+  local command=$1
+  shift
+  case $command in
+    look) look "$@" ;;
+    piece) piece "$1" ;;
+    end) end ;;
+    names | rows)
+      command -v psql >/dev/null || exit 3 # as src/cluster/salvage/script.ts knows
+      begin
+      local what=$1
+      shift
+      start_apart "$@"
+      "$command" "$what"
+      ;;
+  esac
+}
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# The highest timeline it has WAL of. Not that of a history file: a standby fetches those of timelines that it cannot follow.
+timeline() {
+  local newest
+  newest=$(cd "$PGDATA/pg_wal" 2>/dev/null && ls | grep -E '^[0-9A-F]{24}$' | sort | tail -n 1) || return 0
+  echo $((16#${newest:0:8}))
+}
+
+# While the file clone-anew is there, what is in PGDATA is half rewound, or worth nothing.
+look() {
+  local program=$1 own
+  shift
+  [ ! -e "$(dirname "$PGDATA")/clone-anew" ] || { echo half-rewound && return; }
+  own=$(timeline)
+  echo "$own"
+  for (( ; $#; )); do
+    if [ "$1" = "$own" ] && [ "$program" = pg_waldump ]; then wal_past "$@"; fi
+    shift 3
+  done
+}
+
+# It always ends with an error: that of the place where there is no record any more. The first run begins early enough that
+# there is a record to find even when there is none past the fork.
+wal_past() {
+  local dump=(pg_waldump -p "$PGDATA/pg_wal" -t "$1")
+  { "${dump[@]}" -s "$3" 2>/dev/null || true; } | tail -n 1
+  { "${dump[@]}" -s "$2" 2>/dev/null || true; } | awk '
+    { split("", seen)
+      for (rest = $0; match(rest, /blkref #[0-9]+: rel [0-9]+\/[0-9]+\/[0-9]+/); rest = substr(rest, RSTART + RLENGTH)) {
+        relation = substr(rest, RSTART, RLENGTH); sub(/.* /, "", relation)
+        if (!(relation in seen)) { seen[relation]; records[relation]++ }
+      } }
+    END { for (relation in records) printf "%s=%d ", relation, records[relation]; print "" }'
+}
+
+begin() {
+  trap finish EXIT
+  trap 'exit 130' INT TERM HUP
+  [ ! -e "$WORK" ] || ! owner_lives || fail 'another salvage is reading it'
+  rm -rf "$WORK"
+  mkdir -m 700 "$WORK"
+  echo "$HOSTNAME $$" >"$WORK/owner"
+  SOCKETS=$(mktemp -d) # not in WORK: a socket's path may have 107 bytes only
+}
+
+# A process id means something only where it was given: another container is another host.
+owner_lives() {
+  local host pid
+  read -r host pid <"$WORK/owner" 2>/dev/null && [ "$host" = "$HOSTNAME" ] && [ "$pid" != $$ ] && kill -0 "$pid" 2>/dev/null
+}
+
+# SIGQUIT, an immediate shutdown: no restartpoint, so that no WAL is removed which pg_rewind needs, and it takes no time.
+finish() {
+  trap '' INT TERM HUP
+  [ -z "$JOB" ] || kill -TERM -- "-$JOB" 2>/dev/null || true
+  if [ -n "$SERVER" ]; then
+    kill -QUIT "$SERVER" 2>/dev/null || true
+    wait "$SERVER" 2>/dev/null || true
+  fi
+  [ -z "$SOCKETS" ] || rm -rf "$SOCKETS"
+  [ -n "$KEEP" ] || rm -rf "$WORK"
+}
+
+end() {
+  for (( ; ; )); do
+    [ -e "$WORK" ] && owner_lives || break
+    [ "$SECONDS" -lt 60 ] || fail "its server has not ended within $SECONDS s"
+    sleep 0.05 # between two looks: nothing tells a shell that a process which is not its child has ended
+  done
+  rm -rf "$WORK"
+}
+
+start_apart() {
+  [ -s "$PGDATA/PG_VERSION" ] || fail 'it has no data'
+  # It is there, unless somebody promoted another node and did not fence this one.
+  [ -e "$PGDATA/standby.signal" ] || touch "$PGDATA/standby.signal"
+  # The lock file of a crashed server names a process id which another process may have by now (in a container: 1).
+  rm -f "$PGDATA/postmaster.pid"
+  echo 'local all all trust' >"$WORK/pg_hba.conf"
+  postgres -D "$PGDATA" "$@" --listen_addresses= --port=5432 --unix_socket_directories="$SOCKETS" \
+    --hba_file="$WORK/pg_hba.conf" --primary_conninfo= --primary_slot_name= --restore_command= --archive_mode=off \
+    --recovery_target_timeline="$(timeline)" --recovery_min_apply_delay=0 --hot_standby=on --wal_keep_size=1GB \
+    --wal_retrieve_retry_interval=100ms --default_transaction_read_only=on --synchronous_standby_names= \
+    --logging_collector=off --log_destination=stderr --cluster_name=apart >"$WORK/log" 2>&1 &
+  SERVER=$!
+  # Should this script be killed, its end of the pipe closes, and the server is ended.
+  exec 9> >(
+    exec >/dev/null 2>&1
+    trap '' INT TERM HUP
+    cat
+    kill -QUIT "$SERVER"
+  )
+  until has_recovered; do
+    kill -0 "$SERVER" 2>/dev/null || fail "its server did not start: $(tail -n 3 "$WORK/log")"
+    sleep 0.05 # between two questions, as above
+  done
+}
+
+ask() { psql --no-psqlrc -Atqw -v ON_ERROR_STOP=1 -h "$SOCKETS" -U "$POSTGRES_USER" -d "$POSTGRES_DB" "$@"; }
+
+# Connections are taken when the data is consistent, which may be before the end of its WAL. The startup process waits so
+# when it has replayed all there is, and looks again and again for more.
+# https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-TIMEOUT-TABLE
+has_recovered() {
+  [ "$(ask -c "SELECT count(*) FROM pg_stat_activity
+    WHERE backend_type = 'startup' AND wait_event = 'RecoveryRetrieveRetryInterval'" 2>/dev/null)" = 1 ]
+}
+
+names() {
+  ask -v relations="$1" <<'SQL'
+    SET search_path = '';
+    SELECT coalesce(json_object_agg(relation, name) FILTER (WHERE name IS NOT NULL), '{}')
+    FROM (
+      SELECT relation, pg_filenode_relation(split_part(relation, '/', 1)::oid, split_part(relation, '/', 3)::oid)::text AS name
+      FROM unnest(string_to_array(:'relations', ' ')) AS relation
+      -- Database 0 is that of the shared catalogs. Those of another database can be asked only there.
+      WHERE split_part(relation, '/', 2)::oid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    ) AS touched
+SQL
+}
+
+rows() {
+  local source=$1
+  # In the background, because a trap waits for no child.
+  lost_rows "$source" 2>"$WORK/errors" &
+  JOB=$!
+  wait "$JOB" || fail "$(tail -n 3 "$WORK/errors")"
+  JOB=''
+  echo "$(gzip -dc "$WORK/lost.gz" | wc -l) $(wc -c <"$WORK/lost.gz")"
+  piece 0
+  [ "$(wc -c <"$WORK/lost.gz")" -le "$PIECE" ] || KEEP=yes
+}
+
+# Sorted into files before they are compared: a query that fails in its middle must fail all, not look like fewer rows.
+lost_rows() {
+  export PGOPTIONS='-c TimeZone=UTC -c DateStyle=ISO' LC_ALL=C
+  ask -f - <<<"$(copy_of ask)" | sort -T "$WORK" | gzip -1 >"$WORK/ours.gz"
+  of_primary() { psql --no-psqlrc -Atqw -v ON_ERROR_STOP=1 -d "$1" "${@:2}"; }
+  of_primary "$1" -f - <<<"$(copy_of of_primary "$1")" | sort -T "$WORK" | gzip -1 >"$WORK/theirs.gz"
+  comm -23 <(gzip -dc "$WORK/ours.gz") <(gzip -dc "$WORK/theirs.gz") | gzip >"$WORK/lost.gz"
+}
+
+# Nothing where there is no such table.
+copy_of() {
+  [ "$("$@" -c "SELECT to_regclass('lab.writes') IS NOT NULL")" = f ] || echo 'COPY (SELECT run, id, at FROM lab.writes) TO STDOUT;'
+}
+
+piece() { dd if="$WORK/lost.gz" bs="$PIECE" skip="$1" count=1 2>/dev/null | base64 | tr -d '\n'; }
+
+main "$@"

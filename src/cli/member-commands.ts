@@ -1,0 +1,40 @@
+/**
+ * The commands that change how many replicas there are: add-replica, remove-replica.
+ * They are not called add and remove: `pnpm add` without `run` would install a package of that name.
+ */
+import { addReplica, removeReplica } from '../cluster/members.ts'
+import { LabError } from '../errors.ts'
+import { formatMs } from '../report/format.ts'
+import { narrateStatus, statusDocument } from '../report/status.ts'
+import { command } from './command.ts'
+import { UP_TIMEOUT_MS } from './commands.ts'
+
+export const addReplicaCommand = command({
+  usage: 'add-replica [name]',
+  summary: 'add a replica while everything runs, up to ten; remove-replica or down ends it',
+  options: {},
+  run: async ({ openLab, words: [name], narrate, interrupt: { signal } }) => {
+    const { cluster } = await openLab()
+    const startedAt = performance.now()
+    const added = await addReplica(cluster, { name, timeoutMs: UP_TIMEOUT_MS, signal })
+    narrate.say(`${added.name} streams after ${formatMs(performance.now() - startedAt)}`)
+    const all = await cluster.status(signal)
+    narrateStatus(narrate, all)
+    return statusDocument(cluster, all)
+  },
+})
+
+export const removeReplicaCommand = command({
+  usage: 'remove-replica [node]',
+  summary: 'remove a replica that was added: its server, its data and its slot',
+  options: {},
+  run: async ({ openLab, words: [node], narrate, interrupt: { signal } }) => {
+    if (node === undefined) throw new LabError('USAGE', 'no replica is named', { hint: 'pnpm run remove-replica NODE' })
+    const { cluster } = await openLab()
+    await removeReplica(cluster, node, { timeoutMs: UP_TIMEOUT_MS, signal })
+    narrate.say(`${node} is removed`)
+    const all = await cluster.status(signal)
+    narrateStatus(narrate, all)
+    return statusDocument(cluster, all)
+  },
+})

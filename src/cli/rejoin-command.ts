@@ -1,0 +1,109 @@
+/**
+ * `rejoin`: a node that cannot follow becomes a standby again, and what only it has is shown and kept before that.
+ */
+import type { Cluster, NodeStatus, PrimaryStatus } from '../cluster/cluster.ts'
+import { primaryOf } from '../cluster/cluster.ts'
+import { isFollowing } from '../cluster/conditions.ts'
+import { rejoin, standDown } from '../cluster/rejoin.ts'
+import { readPastFork } from '../cluster/salvage/past-fork.ts'
+import { requireNew, salvage } from '../cluster/salvage/salvage.ts'
+import { outputFile } from '../demo.ts'
+import { isLabError, LabError, throwIfInterrupted } from '../errors.ts'
+import { narratePastFork, narrateRejoined, narrateSalvage, type RejoinDocument } from '../report/rejoin.ts'
+import { command, type CommandContext } from './command.ts'
+import { UP_TIMEOUT_MS } from './commands.ts'
+
+/** Its server replays its WAL since the last checkpoint, and all rows of the table are read. */
+const SALVAGE_TIMEOUT_MS = 600_000
+
+const options = {
+  salvage: outputFile('--salvage <file>', 'first keep the rows of lab.writes that only this node has, as SQL'),
+}
+
+export const rejoinCommand = command({
+  usage: 'rejoin [node]',
+  summary: 'make a node a standby of the primary again: the one named, or the only one that does not stream',
+  options,
+  run: async context => {
+    const { openLab, words, narrate, options, interrupt } = context
+    const { signal } = interrupt
+    if (options.salvage !== undefined) requireNew(options.salvage)
+    const { cluster } = await openLab()
+    const named = words[0] === undefined ? undefined : cluster.node(words[0]).name
+    const all = await cluster.status(signal)
+    // A node that accepts writes beside the primary is stopped only if it is named.
+    const primary = named === undefined ? primaryOf(all) : newestPrimary(all)
+    if (named === primary.name) {
+      throw new LabError('USAGE', `${named} is the primary, which the others follow`, {
+        hint: 'pnpm run status shows the roles; a node that does not stream can be rejoined.',
+      })
+    }
+    const node = nodeToRejoin(all, primary, named)
+    if (node === undefined) {
+      const why = named === undefined ? 'every standby streams already' : 'it streams already'
+      narrate.say(`${named === undefined ? '' : `${named} is left alone: `}${why}`)
+      return document({ node: named ?? null, by: null, why })
+    }
+    return await bringBack(cluster, node, context)
+  },
+})
+
+const document = (known: Pick<RejoinDocument, 'node' | 'by' | 'why'> & Partial<RejoinDocument>): RejoinDocument => ({
+  version: 1,
+  pastFork: null,
+  salvaged: null,
+  ...known,
+})
+
+/** Beside another, a primary on an older timeline is one that was replaced: it can be rejoined. @throws as primaryOf */
+function newestPrimary(all: readonly NodeStatus[]): PrimaryStatus {
+  const [first, second] = all.filter(status => status.role === 'primary').sort((a, b) => b.timeline - a.timeline)
+  const isClear = first !== undefined && second !== undefined && first.timeline > second.timeline
+  return isClear ? first : primaryOf(all)
+}
+
+function nodeToRejoin(
+  all: readonly NodeStatus[],
+  primary: PrimaryStatus,
+  named: string | undefined,
+): string | undefined {
+  const [first, ...more] = all
+    .filter(status => status.name !== primary.name && !(status.role === 'standby' && isFollowing(status, primary)))
+    .map(({ name }) => name)
+  if (named !== undefined) return [first, ...more].includes(named) ? named : undefined
+  if (first === undefined || more.length === 0) return first
+  throw new LabError('USAGE', `${more.length + 1} nodes do not stream: ${[first, ...more].join(', ')}`, {
+    hint: `Name one: pnpm run rejoin ${first}`,
+  })
+}
+
+async function bringBack(
+  cluster: Cluster,
+  node: string,
+  context: CommandContext<typeof options>,
+): Promise<RejoinDocument> {
+  const {
+    narrate,
+    terminal,
+    interrupt,
+    options: { salvage: file },
+  } = context
+  const { signal } = interrupt
+  const limits = { timeoutMs: SALVAGE_TIMEOUT_MS, signal }
+  narrate.step(`What only ${node} has`, 'Before anything is erased: no other node received it.')
+  await standDown(cluster, node, signal)
+  const pastFork = await readPastFork(cluster, node, limits).catch((error: unknown) => {
+    if (file !== undefined || !isLabError(error, 'SALVAGE_FAILED')) throw error
+    narrate.say(error.message)
+    return undefined
+  })
+  if (pastFork !== undefined) narratePastFork(narrate, node, pastFork)
+  if (file !== undefined) terminal.busy(`reading the rows that only ${node} has`)
+  const salvaged = file === undefined || !pastFork ? null : await salvage(cluster, pastFork, { file, ...limits })
+  if (salvaged !== null) narrateSalvage(narrate, salvaged)
+  throwIfInterrupted(signal)
+  narrate.step(`${node} becomes a standby`)
+  const rejoined = await rejoin(cluster, node, { timeoutMs: UP_TIMEOUT_MS, signal })
+  narrateRejoined(narrate, rejoined)
+  return document({ ...rejoined, pastFork: pastFork ?? null, salvaged })
+}

@@ -1,0 +1,59 @@
+/**
+ * `sync`: what a commit waits for, shown or set.
+ */
+import { readSynchronous, synchronise, type SynchronousState } from '../cluster/synchronous.ts'
+import { choice } from '../demo.ts'
+import { LabError } from '../errors.ts'
+import {
+  promisesDurability,
+  synchronousCommits,
+  type SynchronousCommit,
+  type SynchronousStandbys,
+} from '../postgres/synchronous.ts'
+import type { Narrator } from '../report/narrator.ts'
+import { command } from './command.ts'
+
+const TIMEOUT_MS = 30_000
+
+const STANDBYS: Readonly<Record<string, SynchronousStandbys>> = { off: 'asynchronous', one: 'one', quorum: 'quorum' }
+
+export const syncCommand = command({
+  usage: 'sync [standbys]',
+  summary: 'what a commit waits for: show it, or set it to off, one (standby) or quorum (any one of them)',
+  options: {
+    commit: choice<SynchronousCommit>(
+      '--commit <level>',
+      ['on', 'remote_apply', 'remote_write', 'local', 'off'],
+      'synchronous_commit',
+    ),
+  },
+  run: async ({ openLab, words: [word], options, narrate, interrupt: { signal } }) => {
+    const standbys = word === undefined ? undefined : STANDBYS[word]
+    if (word !== undefined && standbys === undefined) {
+      throw new LabError('USAGE', `"${word}" is nothing that a commit can wait for`, {
+        hint: 'It is off, one or quorum.',
+      })
+    }
+    const { cluster } = await openLab()
+    const state =
+      standbys === undefined
+        ? await readSynchronous(cluster, signal)
+        : await synchronise(cluster, { standbys, synchronousCommit: options.commit }, { timeoutMs: TIMEOUT_MS, signal })
+    narrateSynchronous(narrate, state)
+    return { version: 1, ...state }
+  },
+})
+
+function narrateSynchronous(narrate: Narrator, state: SynchronousState): void {
+  narrate.say(`synchronous_standby_names   ${state.synchronousStandbyNames || '(empty)'}`)
+  narrate.say(`synchronous_commit          ${state.synchronousCommit}`)
+  for (const [node, syncState] of Object.entries(state.syncStates)) narrate.say(`${node.padEnd(27)} ${syncState}`)
+  const synchronousCommit = synchronousCommits.find(level => level === state.synchronousCommit)
+  if (state.standbys === undefined || synchronousCommit === undefined) return
+  const isPromised = promisesDurability({ standbys: state.standbys, synchronousCommit })
+  narrate.say(
+    isPromised
+      ? 'A commit that is acknowledged is on a standby too. Without any standby, commits wait until there is one: pnpm run sync off lets them go.'
+      : 'A commit that is acknowledged may be on the primary alone, and is lost with it.',
+  )
+}

@@ -1,0 +1,106 @@
+/**
+ * Links put between the nodes of a cluster, or in front of them, so that what goes over them can be impaired.
+ * They are in this process: while they are there, replication (or the clients) depends on it.
+ */
+import type { Disposer } from '../dispose.ts'
+import { formatConninfo, parseConninfo } from '../postgres/conninfo.ts'
+import type { Endpoint } from '../runtime/runtime.ts'
+import { notMet, waitUntil, type Condition } from '../wait.ts'
+import type { Cluster, NodeStatus, StandbyStatus } from './cluster.ts'
+import { describe, streaming } from './conditions.ts'
+import { CLIENTS } from './link-group.ts'
+import { changeSettings, restoreSettings, type ChangeOptions } from './settings.ts'
+import { readConninfo } from './upstream.ts'
+
+/**
+ * Puts a link in front of every node: what connects from now on through {@link Cluster.clientEndpoint}, as writers do, goes
+ * over it. The lab itself goes on connecting directly, so it sees what its clients do not. Disposing of what it returns
+ * resets the connections that go over the links.
+ */
+export async function linkClients(cluster: Cluster): Promise<AsyncDisposable> {
+  const { clients } = cluster.links
+  return await clients.hold(async resources => {
+    for (const { name } of cluster.nodes) {
+      const target = cluster.runtime.clientEndpoint(name)
+      await clients.open({ from: CLIENTS, to: name }, { target, host: '127.0.0.1', resources })
+    }
+  })
+}
+
+/**
+ * Puts a link between every two nodes, and returns when each standby that streamed does so over its link: until then it
+ * receives nothing, for about as long as wal_retrieve_retry_interval. Done with primary_conninfo, on the nodes that answer.
+ * Disposing of what it returns puts primary_conninfo back everywhere, also on a node that is down by then.
+ * @throws LabError UNSUPPORTED_FAULT where the nodes cannot reach this process; UNREACHABLE, TIMEOUT
+ */
+export async function linkPeers(cluster: Cluster, options: ChangeOptions): Promise<AsyncDisposable> {
+  return await cluster.links.peers.hold(resources => placeBetween(cluster, resources, options))
+}
+
+async function placeBetween(cluster: Cluster, resources: Disposer, options: ChangeOptions): Promise<void> {
+  const host = await cluster.runtime.network.hostForNodes()
+  const names = cluster.nodes.map(({ name }) => name)
+  for (const to of names) {
+    const target = cluster.runtime.clientEndpoint(to)
+    for (const from of names.filter(name => name !== to)) {
+      await cluster.links.peers.open({ from, to }, { target, host, resources })
+    }
+  }
+  const answering = (await cluster.status(options.signal)).filter(({ role }) => role !== 'unreachable')
+  await Promise.all(answering.map(status => lead(cluster, status, { ...options, resources })))
+}
+
+/** Has a node reach the others over its links. */
+async function lead(
+  cluster: Cluster,
+  status: NodeStatus,
+  { resources, ...options }: ChangeOptions & { readonly resources: Disposer },
+): Promise<void> {
+  const { name } = status
+  const before = await readConninfo(cluster, name, options.signal)
+  const led = overLinks(cluster, name, before)
+  if (led === before) return
+  const { timeoutMs } = options
+  resources.defer(() => restoreSettings(cluster, name, { settings: { primary_conninfo: before }, timeoutMs }))
+  await changeSettings(cluster, name, { settings: { primary_conninfo: led }, ...options })
+  if (status.role === 'standby' && status.walReceiver !== null)
+    await waitUntil(streamsOverLink(cluster, name), { ...options, intervalMs: 2 })
+}
+
+/** The same, with the link of each host instead of the host. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
+function overLinks(cluster: Cluster, name: string, conninfo: string): string {
+  const parts = parseConninfo(conninfo)
+  const hosts = parts.get('host')?.split(',') ?? []
+  const ports = (parts.get('port') ?? '').split(',')
+  const addresses = hosts.map((host, at) => ({ host, port: Number(ports[ports.length === 1 ? 0 : at]) }))
+  const led = addresses.map(address => linkInstead(cluster, name, address) ?? address)
+  if (led.every((address, at) => address === addresses[at])) return conninfo
+  const host = led.map(address => address.host).join(',')
+  const port = led.map(address => address.port).join(',')
+  return formatConninfo(new Map([...parts, ['host', host], ['port', port]]))
+}
+
+function linkInstead(cluster: Cluster, from: string, { host, port }: Endpoint): Endpoint | undefined {
+  const to = cluster.nodes.find(({ name }) => {
+    const peer = cluster.runtime.peerEndpoint(name)
+    return peer.host === host && peer.port === port
+  })
+  return to === undefined ? undefined : cluster.links.peers.endpoint({ from, to: to.name })
+}
+
+/** Both ends say so, or a moment later the standby may be refused, and has nothing that could be impaired. */
+function streamsOverLink(cluster: Cluster, name: string): Condition<StandbyStatus> {
+  return {
+    what: `${name} to stream over its link`,
+    observe: async signal => {
+      const status = await cluster.nodeStatus(name, signal)
+      const sender = cluster.nodes.find(
+        ({ name: to }) =>
+          status.role === 'standby' &&
+          cluster.links.peers.endpoint({ from: name, to })?.port === status.walReceiver?.senderPort,
+      )
+      if (sender === undefined) return notMet(describe(status))
+      return await streaming(cluster, name, sender.name).observe(signal)
+    },
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * libpq's connection strings in keyword/value form, as primary_conninfo holds them. Pure.
+ * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE
+ */
+
+/** Keyword → value. */
+export type Conninfo = ReadonlyMap<string, string>
+
+/** What is no keyword/value pair is left out; a keyword that is given twice has its last value, as in libpq. */
+export function parseConninfo(text: string): Conninfo {
+  const pairs = text.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)*))/gs)
+  return new Map([...pairs].map(([, keyword = '', quoted, plain = '']) => [keyword, unescaped(quoted ?? plain)]))
+}
+
+export const formatConninfo = (conninfo: Conninfo): string =>
+  [...conninfo].map(([keyword, value]) => `${keyword}=${quotedIfNeeded(value)}`).join(' ')
+
+const unescaped = (value: string): string => value.replace(/\\(.)/gs, '$1')
+
+const quotedIfNeeded = (value: string): string =>
+  /^[^\s'\\]+$/.test(value) ? value : `'${value.replace(/['\\]/g, '\\$&')}'`
+
+/**
+ * What decides which server is followed, and as whom. pg_basebackup writes libpq's defaults for all the rest into its
+ * variant, and the path of its own password file.
+ */
+const DECISIVE = ['host', 'hostaddr', 'port', 'user', 'target_session_attrs', 'connect_timeout', 'application_name']
+
+/** Whether both mean the same servers. */
+export function areEquivalent(a: string, b: string): boolean {
+  const [one, other] = [parseConninfo(a), parseConninfo(b)]
+  return DECISIVE.every(keyword => one.get(keyword) === other.get(keyword))
+}

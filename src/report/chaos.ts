@@ -1,0 +1,102 @@
+/**
+ * A soak, for people; and what is kept of it when a round fails.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Cluster } from '../cluster/cluster.ts'
+import { messageOf } from '../errors.ts'
+import { spreadOf } from '../measure/statistics.ts'
+import { historyLines } from '../workload/history-lines.ts'
+import type { ChaosAction } from '../workload/chaos/plan.ts'
+import type { ChaosRound, FailedRound, Soak } from '../workload/chaos/soak.ts'
+import { formatCount, formatMs } from './format.ts'
+import { toJson } from './json.ts'
+import type { Narrator } from './narrator.ts'
+
+/** The `--json` document. */
+export interface ChaosDocument {
+  readonly version: 1
+  readonly runtime: 'docker' | 'local'
+  readonly seed: number
+  /** Null when rounds were asked for. */
+  readonly minutes: number | null
+  readonly sync: 'off' | 'one' | 'quorum'
+  readonly load: { readonly ratePerSecond: number; readonly connections: number }
+  readonly rounds: readonly ChaosRound[]
+  readonly verdict: Soak['verdict']
+}
+
+/** Prints one line a round, as it is done. */
+export const roundNarrator =
+  (narrate: Narrator) =>
+  ({ round, what, outageMs, lost, verdict, remark, problems }: ChaosRound): void => {
+    const outage = outageMs === null ? 'none' : formatMs(outageMs)
+    const line = `${String(round).padStart(4)}  ${verdict.padEnd(7)}  outage ${outage.padStart(7)}  lost ${formatCount(lost).padStart(3)}  ${what}`
+    if (verdict === 'failed') narrate.loss(line)
+    else narrate.say(line)
+    if (remark !== null) narrate.say(`      ${firstLine(remark)}`)
+    for (const problem of problems) narrate.loss(`      ${problem}`)
+  }
+
+const firstLine = (text: string): string => text.split('\n')[0] ?? ''
+
+/** What each action came to over all rounds, and the claim. */
+export function narrateSoak(narrate: Narrator, { rounds, verdict, sync }: ChaosDocument): void {
+  const actions = new Map<ChaosAction, ChaosRound[]>()
+  for (const round of rounds) actions.set(round.action, [...(actions.get(round.action) ?? []), round])
+  narrate.say('')
+  narrate.table(
+    ['action', 'times', 'outage', 'min', 'max', 'acknowledged', 'lost'],
+    [...actions].map(([action, all]) => row(action, all)),
+  )
+  const [acknowledged, lost] = [sum(rounds, 'acknowledged'), sum(rounds, 'lost')]
+  narrate.say('')
+  narrate.say(`acknowledged ${formatCount(acknowledged)} · lost ${formatCount(lost)} · sync ${sync}`)
+  narrate.say(claimOf(verdict, sync, rounds.length))
+}
+
+function claimOf(verdict: Soak['verdict'], sync: ChaosDocument['sync'], rounds: number): string {
+  switch (verdict) {
+    case 'held':
+      return sync === 'off'
+        ? `In ${rounds} rounds no two nodes acknowledged, and every lost write is in the record of the failover that lost it.`
+        : `In ${rounds} rounds no two nodes acknowledged, and no acknowledged write was lost.`
+    case 'failed':
+      return 'The claim does not hold: see the last round.'
+    case 'unknown':
+      return 'No round came to its end, so nothing was put to the test.'
+  }
+}
+
+function row(action: ChaosAction, rounds: readonly ChaosRound[]): (string | number)[] {
+  const outages = rounds.flatMap(({ outageMs }) => (outageMs === null ? [] : [outageMs]))
+  const spread = outages.length === 0 ? undefined : spreadOf(outages)
+  const figures = spread === undefined ? ['none', '', ''] : [spread.median, spread.min, spread.max].map(formatMs)
+  return [action, rounds.length, ...figures, sum(rounds, 'acknowledged'), sum(rounds, 'lost')]
+}
+
+const sum = (rounds: readonly ChaosRound[], what: 'acknowledged' | 'lost'): number =>
+  rounds.reduce((total, round) => total + round[what], 0)
+
+/** Lines of each server's log that are kept. */
+const LOG_LINES = 5_000
+
+/** Writes what a failed round has left into a folder: its plan and evidence, the histories, the servers' logs. */
+export async function keepFailure(
+  cluster: Cluster,
+  folder: string,
+  { document, failed }: { readonly document: ChaosDocument; readonly failed: FailedRound },
+): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const { round, record, histories, evidence, error } = failed
+  await writeFile(join(folder, 'soak.json'), `${toJson(document)}\n`)
+  await writeFile(join(folder, 'failed-round.json'), `${toJson({ round, record, evidence, error })}\n`)
+  const lines = Object.values(histories).flatMap(history => [...historyLines(history)])
+  await writeFile(join(folder, 'history.jsonl'), lines.map(line => `${line}\n`).join(''))
+  for (const { name } of cluster.nodes) {
+    const log = await cluster.runtime
+      .log(name, { lines: LOG_LINES })
+      .catch((why: unknown) => `no log: ${messageOf(why)}`)
+    await writeFile(join(folder, `${name}.log`), `${log}\n`)
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The networks of the containers: clients reach them over one, and they replicate over the other.
+ */
+import { networkInterfaces } from 'node:os'
+import type Docker from 'dockerode'
+import { LabError } from '../../errors.ts'
+import type { NetworkControl } from '../runtime.ts'
+import type { Containers } from './containers.ts'
+import { dockerError } from './engine.ts'
+
+const PROJECT = 'com.docker.compose.project'
+const NETWORK = 'com.docker.compose.network'
+
+export function dockerNetwork(engine: Docker, containers: Containers, project: string): NetworkControl {
+  const find = (name: string): Promise<Docker.NetworkInspectInfo> => findNetwork(engine, project, name)
+  return {
+    hostForNodes: async () => gatewayHere(await find('clients')),
+    replication: {
+      isConnected: async node => {
+        const container = await containers.find(node)
+        return container === undefined || (await isOn(container, (await find('replication')).Name))
+      },
+      disconnect: async node => {
+        const container = await containers.get(node)
+        const { Id, Name } = await find('replication')
+        if (await isOn(container, Name))
+          await engine
+            .getNetwork(Id)
+            .disconnect({ Container: container.id })
+            .catch(failed(`cannot disconnect ${node} from ${Name}`))
+        return `docker network disconnect ${Name} ${await nameOf(container)}`
+      },
+      connect: async node => {
+        const container = await containers.get(node)
+        const { Id, Name } = await find('replication')
+        // Compose has named it so, and its names are forgotten with the connection.
+        const aliases = [node, `${node}.replication`]
+        if (!(await isOn(container, Name)))
+          await engine
+            .getNetwork(Id)
+            .connect({ Container: container.id, EndpointConfig: { Aliases: aliases } })
+            .catch(failed(`cannot connect ${node} to ${Name}`))
+        const named = aliases.map(alias => `--alias ${alias}`).join(' ')
+        return `docker network connect ${named} ${Name} ${await nameOf(container)}`
+      },
+    },
+  }
+}
+
+/** @throws LabError NOT_RUNNING */
+async function findNetwork(engine: Docker, project: string, name: string): Promise<Docker.NetworkInspectInfo> {
+  const label = [`${PROJECT}=${project}`, `${NETWORK}=${name}`]
+  const [found] = await engine.listNetworks({ filters: { label } })
+  if (found !== undefined) return found
+  throw new LabError('NOT_RUNNING', `there is no network "${name}"`, { hint: 'Bring the cluster up with pnpm run up.' })
+}
+
+/**
+ * The containers reach this machine at their network's gateway: a bridge that an engine on the same Linux has made here.
+ * An engine in a virtual machine, or on another one, has its gateway there.
+ */
+function gatewayHere({ Name, IPAM }: Docker.NetworkInspectInfo): string {
+  const gateways = (IPAM?.Config ?? []).flatMap(({ Gateway }) => (Gateway === undefined ? [] : [Gateway]))
+  const own = Object.values(networkInterfaces()).flatMap(addresses => addresses?.map(({ address }) => address) ?? [])
+  const found = gateways.find(gateway => own.includes(gateway))
+  if (found !== undefined) return found
+  throw new LabError(
+    'UNSUPPORTED_FAULT',
+    `the containers cannot be reached by a link here: the gateway of ${Name} (${gateways.join(', ')}) is no address of this machine`,
+    { hint: 'Use LAB_RUNTIME=local, or a Docker Engine that runs on this very Linux, not in a virtual machine.' },
+  )
+}
+
+async function isOn(container: Docker.Container, network: string): Promise<boolean> {
+  return network in (await container.inspect()).NetworkSettings.Networks
+}
+
+const nameOf = async (container: Docker.Container): Promise<string> => (await container.inspect()).Name.slice(1)
+
+const failed =
+  (fact: string) =>
+  (error: unknown): never => {
+    throw dockerError(fact, error)
+  }

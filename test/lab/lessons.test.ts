@@ -1,0 +1,63 @@
+/**
+ * The course: every lesson, through the command line, one after another on one cluster. Each asserts its own claim; here is
+ * looked at what it leaves, and that it can be read. The lessons that are commands too are in demos.test.ts and durability.test.ts.
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { CliCluster, expectAllStreaming, ROOT, runCli } from '../support/cli.ts'
+import { describeEachRuntime } from '../support/runtimes.ts'
+
+/** Which take seconds, and what must be in their documents. */
+const LESSONS = {
+  lag: { liars: { version: 1 } },
+  'cancelled-wait': { isLost: true, warnings: [expect.stringMatching(/^01000: canceling wait/)] },
+  slots: { withoutSlot: { by: 'clone' } },
+  rewind: { by: expect.stringMatching(/^(rewind|clone)$/) },
+  'split-brain': { seat1: { told: ['Alice', 'Bob'], kept: 'Bob' } },
+  cascading: { timeline: { before: expect.any(Number), after: expect.any(Number) } },
+  'delayed-standby': { recovered: { rows: 1001 } },
+  'read-only': { demoted: { code: '25006' }, conflict: { code: '40001' }, feedback: { rows: 10_000 } },
+} as const
+
+/** Where nothing of the lesson depends on the runtime, one is enough: these take long. */
+const ONLY_LOCAL = new Set(['lag', 'slots'])
+
+const MANY_TIMEOUT_MS = 400_000
+
+describeEachRuntime(
+  'the lessons',
+  runtime => {
+    test(
+      'hold what they claim, one after another, and leave three nodes streaming',
+      async () => {
+        await using cluster = await CliCluster.up(runtime)
+        for (const [name, expected] of Object.entries(LESSONS)) {
+          if (runtime !== 'local' && ONLY_LOCAL.has(name)) continue
+          const { document, narration } = await cluster.json('lesson', name)
+          expect(document, name).toMatchObject({ version: 1, ...expected })
+          expect(narration).toContain('What was learnt')
+          await expectAllStreaming(cluster)
+        }
+        const refused = await cluster.run('lesson', '1', '--step')
+        expect(refused).toMatchObject({ exitCode: 2 })
+        expect(refused.stderr).toContain('error: --step waits for a key, and there is no terminal')
+      },
+      MANY_TIMEOUT_MS,
+    )
+  },
+  ['docker', 'local', 'npm'],
+)
+
+test('the lessons are listed in the order of their files, and another is refused', async () => {
+  const { stdout } = await runCli(['lesson', '--json'], process.env)
+  const { lessons } = JSON.parse(stdout) as { lessons: { number: number; name: string; question: string }[] }
+  const files = (await readdir(join(ROOT, 'demos'))).filter(name => name.endsWith('.ts')).sort()
+  expect(files).toEqual(lessons.map(({ number, name }) => `${String(number).padStart(2, '0')}-${name}.ts`))
+  for (const { question } of lessons) expect(question).toMatch(/\?$/)
+  const { exitCode, stderr } = await runCli(['lesson', '13'], process.env)
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 2,
+    stderr: 'error: there is no lesson "13"\nhint: pnpm run lesson lists them.\n',
+  })
+})
