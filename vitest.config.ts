@@ -4,6 +4,15 @@ import { defineConfig } from 'vitest/config'
 // Two runs beside each other must not take each other's clusters for leftovers.
 process.env['LAB_TEST_RUN'] ??= randomBytes(2).toString('hex')
 
+const MEASURED = ['test/lab/lag.test.ts', 'test/lab/truth.test.ts']
+
+const onServers = {
+  pool: 'forks' as const,
+  globalSetup: ['test/support/global-setup.ts'],
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+}
+
 export default defineConfig({
   test: {
     retry: 0,
@@ -15,15 +24,24 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...onServers,
           name: 'lab',
           include: ['test/lab/**/*.test.ts', 'test/demos.test.ts'],
-          // One file after another, and none beside the unit tests: what is measured is time.
+          exclude: MEASURED,
           sequence: { groupOrder: 1 },
+          // Most of the time a server is waited for: two files side by side are done in little more than half the time.
+          maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        // One file after another, and none beside the others: what is measured is time.
+        test: {
+          ...onServers,
+          name: 'measured',
+          include: MEASURED,
+          sequence: { groupOrder: 2 },
           fileParallelism: false,
-          pool: 'forks',
-          globalSetup: ['test/support/global-setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
         },
       },
     ],

@@ -201,7 +201,7 @@ class ComposeCluster implements AsyncDisposable {
 }
 
 const describeCompose = async (environment: CliCluster['environment'] = {}): Promise<ComposeCluster> =>
-  new ComposeCluster(await CliCluster.describe('docker', environment))
+  new ComposeCluster(await CliCluster.describe('docker', { HEALTHCHECK_INTERVAL: '1s', ...environment }))
 
 async function composeUp(environment: CliCluster['environment'] = {}): Promise<ComposeCluster> {
   const cluster = await describeCompose(environment)
