@@ -11,6 +11,7 @@ import { describe, healthy, isFollowing, isHeldBack, requireAlive, streaming } f
 import { endPause } from './delay.ts'
 import { readFork } from './divergence.ts'
 import { promote } from './failover.ts'
+import { someMayBePrimary } from './may-be-primary.ts'
 import { whyWalIsMissing } from './missing-wal.ts'
 import { reconnectIsolated } from './faults/network.ts'
 import { rejoin } from './rejoin.ts'
@@ -91,10 +92,12 @@ function answering(cluster: Cluster): Condition<NodeStatus[]> {
       const all = await cluster.status(signal)
       const hasPrimary = all.some(({ role }) => role === 'primary')
       if (hasPrimary || standbysOf(all).length === 0) for (const status of all) await requireAlive(cluster, status)
-      const silent = all.find(status => status.role === 'unreachable' && status.state === 'running')
-      if (silent === undefined) return met(all)
+      const silent = all.filter(status => status.role === 'unreachable' && status.state === 'running')
+      const [first] = silent
+      if (first === undefined) return met(all)
       const isStuck = !hasPrimary && standbysOf(all).length > 0 && performance.now() > graceEnds
-      return isStuck ? met(all) : notMet(describe(silent))
+      // A primary that is only slow to start is waited for: to promote another one beside it would make two of them.
+      return isStuck && !(await someMayBePrimary(cluster, silent)) ? met(all) : notMet(describe(first))
     },
   }
 }
@@ -130,22 +133,8 @@ async function promoteMostAdvanced(
   )
   if (best === undefined) return primaryOf(all)
   cluster.emit({ kind: 'remark', text: `no node accepts writes: ${best.name}, which has received most, is promoted` })
-  for (const status of all) {
-    if (status.role === 'unreachable' && status.state === 'running') await silence(cluster, status.name, options)
-  }
   await promote(cluster, best.name, options)
   return primaryOf(await cluster.status(options.signal))
-}
-
-/** A node that says nothing may be a primary which still asks its peers: it must not begin to accept writes beside another. */
-async function silence(cluster: Cluster, name: string, options: UpOptions): Promise<void> {
-  const { runtime } = cluster
-  await runtime.stop(name, 'fast', options)
-  const hasData = await runtime.readData(name, 'PG_VERSION').then(
-    () => true,
-    () => false,
-  )
-  if (hasData) await runtime.fence(name)
 }
 
 /** A standby connects within this, if it can at all: it tries every 100 ms. */
