@@ -67,6 +67,7 @@ export async function failover(cluster: Cluster, oldPrimary: string, options: Fa
   // After the promotion, not before: it writes to disk, and nobody can write meanwhile. The others try again every 100 ms.
   await cluster.withSession(chosen.name, session => createSlots(cluster, chosen.name, session), signal)
   await forgetStandbySettings(cluster, chosen.name, { timeoutMs: remaining(), signal })
+  await endDeadReceivers(cluster, chosen.name, signal)
   return {
     oldPrimary,
     newPrimary: chosen.name,
@@ -130,6 +131,27 @@ function drained(cluster: Cluster, oldPrimary: string): Condition<readonly Candi
     },
   }
 }
+
+/**
+ * A standby whose connection to the old primary was silenced, and not closed, would look for another one only after
+ * wal_receiver_timeout (60 s). One that streams from a node that answers is left alone.
+ */
+async function endDeadReceivers(cluster: Cluster, primary: string, signal: AbortSignal | undefined): Promise<void> {
+  const all = await cluster.status(signal)
+  const deaf = standbysOf(all).filter(
+    standby => standby.walReceiver?.status === 'streaming' && senderOf(standby, all) === undefined,
+  )
+  const { host, port } = cluster.runtime.peerEndpoint(primary)
+  for (const { name } of deaf) {
+    const ended = await cluster.query(name, END_RECEIVER, { values: [host, port], as: 'superuser', signal })
+    if (ended.length > 0)
+      cluster.emit({ kind: 'remark', text: `${name} waited for the old primary: it looks for ${primary}` })
+  }
+}
+
+// Not one that has found the new primary meanwhile.
+const END_RECEIVER = `SELECT pg_terminate_backend(pid) FROM pg_stat_wal_receiver
+WHERE status = 'streaming' AND NOT (sender_host = $1 AND sender_port = $2)`
 
 const furthest = ({ receiveLsn, replayLsn }: StandbyServer): Lsn =>
   receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn
