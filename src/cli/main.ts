@@ -174,4 +174,7 @@ function explain(thrown: unknown, { print }: Terminal): number {
   return 1
 }
 
-process.exitCode = await main(process.argv.slice(2).filter((word, at) => !(word === '--' && at === 1)))
+const exitCode = await main(process.argv.slice(2).filter((word, at) => !(word === '--' && at === 1)))
+// Not process.exitCode: node has been seen to wait for ever, at the very end, for a socket that was never connected.
+for (const stream of [process.stdout, process.stderr]) await new Promise(resolve => stream.write('', resolve))
+process.exit(exitCode)
