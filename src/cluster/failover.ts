@@ -6,9 +6,11 @@
 import { LabError } from '../errors.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import type { StandbyServer } from '../postgres/status.ts'
-import { met, notMet, waitUntil, type Condition } from '../wait.ts'
-import { standbysOf, type Cluster } from './cluster.ts'
+import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
+import { standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
 import { describe, senderOf } from './conditions.ts'
+import { cutFromWal } from './faults/replication.ts'
+import type { ChangeOptions } from './settings.ts'
 import { createSlots } from './slots.ts'
 import { forgetStandbySettings } from './upstream.ts'
 
@@ -67,7 +69,7 @@ export async function failover(cluster: Cluster, oldPrimary: string, options: Fa
   // After the promotion, not before: it writes to disk, and nobody can write meanwhile. The others try again every 100 ms.
   await cluster.withSession(chosen.name, session => createSlots(cluster, chosen.name, session), signal)
   await forgetStandbySettings(cluster, chosen.name, { timeoutMs: remaining(), signal })
-  await endDeadReceivers(cluster, chosen.name, signal)
+  await lookAgain(cluster, chosen.name, { timeoutMs: remaining(), signal })
   return {
     oldPrimary,
     newPrimary: chosen.name,
@@ -112,7 +114,7 @@ function drained(cluster: Cluster, oldPrimary: string): Condition<readonly Candi
   return {
     what: 'the standbys to receive the last that the old primary sent',
     observe: async signal => {
-      const all = await Promise.all(others.map(name => cluster.nodeStatus(name, signal)))
+      const all = await whoAnswers(cluster, others, signal)
       const standbys = standbysOf(all)
       const candidates = standbys.map(standby => ({
         name: standby.name,
@@ -132,26 +134,54 @@ function drained(cluster: Cluster, oldPrimary: string): Condition<readonly Candi
   }
 }
 
-/**
- * A standby whose connection to the old primary was silenced, and not closed, would look for another one only after
- * wal_receiver_timeout (60 s). One that streams from a node that answers is left alone.
- */
-async function endDeadReceivers(cluster: Cluster, primary: string, signal: AbortSignal | undefined): Promise<void> {
-  const all = await cluster.status(signal)
-  const deaf = standbysOf(all).filter(
-    standby => standby.walReceiver?.status === 'streaming' && senderOf(standby, all) === undefined,
-  )
-  const { host, port } = cluster.runtime.peerEndpoint(primary)
-  for (const { name } of deaf) {
-    const ended = await cluster.query(name, END_RECEIVER, { values: [host, port], as: 'superuser', signal })
-    if (ended.length > 0)
-      cluster.emit({ kind: 'remark', text: `${name} waited for the old primary: it looks for ${primary}` })
+/** A standby that stands still answers nothing, and is no candidate: the others, and the clients, do not wait for it. */
+const ANSWER_MS = 300
+
+async function whoAnswers(
+  cluster: Cluster,
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<NodeStatus[]> {
+  const enough = new AbortController()
+  const late = pause(ANSWER_MS, enough.signal).catch(() => undefined)
+  try {
+    const all = await Promise.all(names.map(name => Promise.race([cluster.nodeStatus(name, signal), late])))
+    return all.filter(status => status !== undefined)
+  } finally {
+    enough.abort()
   }
 }
 
-// Not one that has found the new primary meanwhile.
-const END_RECEIVER = `SELECT pg_terminate_backend(pid) FROM pg_stat_wal_receiver
-WHERE status = 'streaming' AND NOT (sender_host = $1 AND sender_port = $2)`
+/**
+ * A standby whose connection to the old primary was silenced, and not closed, would look for another one only after
+ * wal_receiver_timeout (60 s). One that streams from a node that answers is left alone. A WAL receiver is no backend that
+ * pg_terminate_backend could end: it ends when primary_conninfo changes.
+ */
+async function lookAgain(cluster: Cluster, primary: string, options: ChangeOptions): Promise<void> {
+  const names = cluster.nodes.map(({ name }) => name)
+  const all = await whoAnswers(cluster, names, options.signal)
+  const deaf = standbysOf(all)
+    .filter(standby => isDeaf(cluster, standby, { all, primary }))
+    .map(({ name }) => name)
+  if (deaf.length === 0) return
+  cluster.emit({
+    kind: 'remark',
+    text: `still connected to the old primary: ${deaf.join(', ')}; ${primary} is the new one`,
+  })
+  await using _cut = await cutFromWal(cluster, deaf, options)
+}
+
+/** It says that it streams, no node says that it sends to it, and it is not the new primary that it has found. */
+function isDeaf(
+  cluster: Cluster,
+  standby: StandbyStatus,
+  { all, primary }: { readonly all: readonly NodeStatus[]; readonly primary: string },
+): boolean {
+  const { walReceiver } = standby
+  if (walReceiver?.status !== 'streaming' || senderOf(standby, all) !== undefined) return false
+  const { host, port } = cluster.runtime.peerEndpoint(primary)
+  return walReceiver.senderHost !== host || walReceiver.senderPort !== port
+}
 
 const furthest = ({ receiveLsn, replayLsn }: StandbyServer): Lsn =>
   receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn

@@ -77,6 +77,16 @@ describeEachRuntime(
       expect((await cluster.primary()).name).toBe('replica2')
     })
 
+    test('does not wait for a standby that stands still, and promotes the other', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await cluster.runtime.freeze('replica1')
+      await crash(cluster, 'primary')
+      const { newPrimary, candidates } = await failover(cluster, 'primary', LIMIT)
+      expect(newPrimary).toBe('replica2')
+      expect(candidates.map(({ name }) => name)).toEqual(['replica2'])
+      await up(cluster, LIMIT)
+    })
+
     test('refuses to promote what is no standby', async () => {
       await using cluster = await startTestCluster(runtime)
       await crash(cluster, 'primary')
