@@ -23,7 +23,7 @@ export const labErrorCodes = {
   NO_PRIMARY: 'no node accepts writes',
   NO_CANDIDATE: 'no standby is left that could be promoted',
   SPLIT_BRAIN: 'more than one node accepts writes',
-  NOT_READY: 'a check before a switchover failed, so nothing was changed',
+  NOT_READY: 'a check before a change failed, so nothing was changed',
   ABORTED: 'a switchover was given up after it had begun, and the old primary goes on',
   NOT_FENCED: 'the old primary may still accept writes, so nothing was promoted',
   UNSUPPORTED_FAULT: 'this runtime, or this machine, cannot do that to a node',

@@ -3,11 +3,12 @@
  * They are in this process: while they are there, replication (or the clients) depends on it.
  */
 import type { Disposer } from '../dispose.ts'
+import { LabError } from '../errors.ts'
 import { formatConninfo, parseConninfo } from '../postgres/conninfo.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 import { notMet, waitUntil, type Condition } from '../wait.ts'
-import type { Cluster, NodeStatus, StandbyStatus } from './cluster.ts'
-import { describe, streaming } from './conditions.ts'
+import { standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
+import { describe, isHeldBack, streaming } from './conditions.ts'
 import { CLIENTS } from './link-group.ts'
 import { changeSettings, restoreSettings, type ChangeOptions } from './settings.ts'
 import { readConninfo } from './upstream.ts'
@@ -31,13 +32,15 @@ export async function linkClients(cluster: Cluster): Promise<AsyncDisposable> {
  * Puts a link between every two nodes, and returns when each standby that streamed does so over its link: until then it
  * receives nothing, for about as long as wal_retrieve_retry_interval. Done with primary_conninfo, on the nodes that answer.
  * Disposing of what it returns puts primary_conninfo back everywhere, also on a node that is down by then.
- * @throws LabError UNSUPPORTED_FAULT where the nodes cannot reach this process; UNREACHABLE, TIMEOUT
+ * @throws LabError UNSUPPORTED_FAULT where the nodes cannot reach this process; NOT_READY when a standby's replay is held up;
+ * UNREACHABLE, TIMEOUT
  */
 export async function linkPeers(cluster: Cluster, options: ChangeOptions): Promise<AsyncDisposable> {
   return await cluster.links.peers.hold(resources => placeBetween(cluster, resources, options))
 }
 
 async function placeBetween(cluster: Cluster, resources: Disposer, options: ChangeOptions): Promise<void> {
+  await requireReplaying(cluster, options.signal)
   const host = await cluster.runtime.network.hostForNodes()
   const names = cluster.nodes.map(({ name }) => name)
   for (const to of names) {
@@ -48,6 +51,16 @@ async function placeBetween(cluster: Cluster, resources: Disposer, options: Chan
   }
   const answering = (await cluster.status(options.signal)).filter(({ role }) => role !== 'unreachable')
   await Promise.all(answering.map(status => lead(cluster, status, { ...options, resources })))
+}
+
+/** A standby that must not replay what it has takes over no other primary_conninfo until it may. @throws LabError NOT_READY */
+async function requireReplaying(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
+  for (const standby of standbysOf(await cluster.status(signal))) {
+    if (!standby.replayPaused && !(await isHeldBack(cluster, standby, signal))) continue
+    throw new LabError('NOT_READY', `${describe(standby)}: it takes over no other connection until it replays`, {
+      hint: 'Put the links in first (linkPeers), then pause its replay.',
+    })
+  }
 }
 
 /** Has a node reach the others over its links. */
