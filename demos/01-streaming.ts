@@ -28,14 +28,18 @@ export default lab.demo(
   async ({ cluster, narrate, signal, options, step }) => {
     const learner = { as: 'superuser', signal } as const
 
-    await step('Who is who', 'Roles are not in any file: each server is asked whether it is in recovery.')
+    await step('Who is who', 'Roles are not in any file: each server is asked whether it is in recovery.', [
+      'pnpm run psql standby -c "SELECT pg_is_in_recovery()"',
+    ])
     const all = await cluster.status(signal)
     const primary = lab.primaryOf(all).name
     const replicas = lab.standbysOf(all).map(({ name }) => name)
     lab.narrateStatus(narrate, all)
     narrate.rows(await cluster.query(primary, REPLICATION, learner))
 
-    await step('A table on the primary', 'Standbys are byte-for-byte copies: it appears there by itself.')
+    await step('A table on the primary', 'Standbys are byte-for-byte copies: it appears there by itself.', [
+      'pnpm run psql standby -c "\\d users"',
+    ])
     await cluster.query(primary, CREATE, learner)
 
     await step('Alice, Bob and Charlie are written on the primary')
@@ -45,6 +49,7 @@ export default lab.demo(
     await step(
       'And read on both replicas',
       'Each has them once it has replayed the WAL up to where the primary is now.',
+      ['pnpm run psql standby -c "SELECT * FROM users ORDER BY id DESC LIMIT 3"'],
     )
     const SELECT = `SELECT id, name FROM users WHERE id IN (${written.map(({ id }) => id).join(', ')}) ORDER BY id`
     const [end] = await cluster.query<{ lsn: string }>(primary, 'SELECT pg_current_wal_lsn()::text AS lsn', learner)

@@ -14,7 +14,7 @@ export default lab.demo(
     question:
       'Which settings lose acknowledged writes when the primary dies, and what does a commit wait for the others?',
     learnt:
-      'An acknowledged write survives the primary only when a commit waits for a standby: synchronous_standby_names must name one, and synchronous_commit must be remote_write or more. Either alone promises nothing. The price is a round trip for each commit, and that writes wait when no standby is left.',
+      'An acknowledged write survives the primary only when a commit waits for a standby: synchronous_standby_names must name one, and synchronous_commit must be remote_write or more. Either alone promises nothing. The price is a round trip for each commit, and that writes wait when no standby is left: then bring one back (pnpm run up), or give up the promise (pnpm run sync off).',
     summary: 'crash the primary under each synchronous_commit, and see what is lost and what a commit costs',
     options: {
       synchronousCommit: lab.list('--synchronous-commit <values>', lab.synchronousCommits, 'which to try'),
@@ -44,7 +44,7 @@ export default lab.demo(
       onCell: lab.cellNarrator(narrate),
     })
 
-    await step('Price and promise, side by side')
+    await step('Price and promise, side by side', undefined, ['pnpm run sync one', 'pnpm run sync off'])
     lab.narrateDurability(narrate, document)
     await lab.keepReport(narrate, options.report, () => lab.durabilityReport(document))
     for (const { synchronousCommit, standbys, promised, lost } of document.cells) {

@@ -46,6 +46,7 @@ export default lab.demo(
     await step(
       'A client writes all the while',
       `${ratePerSecond} writes a second over ${connections} connections, each its own transaction with its own id.`,
+      ['pnpm run status --watch'],
     )
     await using trial = await lab.startTrial(cluster, load)
     const old = trial.oldPrimary.name
@@ -74,7 +75,7 @@ export default lab.demo(
     assert.equal(result.record.writes.unexpected, 0, 'nothing is there that was refused or never sent')
     assert.equal(result.record.verdict, 'durable', 'a switchover loses nothing')
 
-    await step('How it ends')
+    await step('How it ends', undefined, ['pnpm run status'])
     lab.narrateStatus(narrate, await cluster.status(signal))
     return result.record
   },

@@ -51,6 +51,7 @@ export default lab.demo(
     await step(
       'A client writes all the while',
       `${ratePerSecond} writes a second over ${connections} connections, each its own transaction with its own id.`,
+      ['pnpm run status --watch'],
     )
     await using trial = await lab.startTrial(cluster, load)
     const old = trial.oldPrimary.name
@@ -77,6 +78,7 @@ export default lab.demo(
     await step(
       'The others follow',
       'Each looks for the primary among all nodes (primary_conninfo with target_session_attrs=primary), so nobody has to tell them.',
+      ['pnpm run psql standby -c "SELECT status, received_tli, sender_host, sender_port FROM pg_stat_wal_receiver"'],
     )
     for (const { name } of lab.standbysOf(before).filter(standby => standby.name !== failover.newPrimary)) {
       const [row] = await cluster.query<{ count: string }>(name, `SELECT count(*) FROM ${lab.WRITES_TABLE}`, { signal })

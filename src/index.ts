@@ -90,6 +90,7 @@ export {
 export { readSurvivors, startWriter, Writer, WRITES_TABLE, type WriterOptions } from './workload/writer.ts'
 export { runDurability, type DurabilityOptions } from './workload/durability.ts'
 export { runLag, type LagOptions } from './workload/lag.ts'
+export { runSoak, type ChaosRound, type Soak, type SoakOptions } from './workload/chaos/soak.ts'
 export { runLiars, situations, type LiarsOptions, type Situation } from './workload/liars.ts'
 export type { LiarsDocument, Reading } from './measure/liars.ts'
 export { narrateLiars } from './report/liars.ts'

@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CliCluster, expectAllStreaming, ROOT, runCli } from '../support/cli.ts'
+import { PseudoTerminal } from '../support/pseudo-terminal.ts'
 import { describeEachRuntime } from '../support/runtimes.ts'
 
 /** Which take seconds, and what must be in their documents. */
@@ -22,6 +23,8 @@ const LESSONS = {
 
 /** Where nothing of the lesson depends on the runtime, one is enough: these take long. */
 const ONLY_LOCAL = new Set(['lag', 'slots'])
+
+const SIZE = { columns: 120, rows: 40 }
 
 const MANY_TIMEOUT_MS = 400_000
 
@@ -47,6 +50,29 @@ describeEachRuntime(
     )
   },
   ['docker', 'local', 'npm'],
+)
+
+describeEachRuntime(
+  'a lesson with --step',
+  runtime => {
+    test('waits for a key after each step, says what to try, and q ends it', async () => {
+      await using cluster = await CliCluster.up(runtime)
+      await using terminal = new PseudoTerminal(['lesson', 'streaming', '--step'], cluster.environment, SIZE)
+      const first = await terminal.prints('Any key goes on')
+      expect(first).toContain('psql standby -c "SELECT pg_is_in_recovery()"')
+      expect(first).not.toContain('A table on the primary')
+      terminal.type(' ')
+      const second = await terminal.prints('Any key goes on', 2)
+      expect(second).toContain('A table on the primary')
+      expect(second).not.toContain('Alice')
+      terminal.type('q')
+      const all = await terminal.ended
+      expect(all).toContain('exit=130')
+      expect(all).toContain('modes=same')
+      expect(await expectAllStreaming(cluster)).toBe('primary')
+    })
+  },
+  ['local'],
 )
 
 test('the lessons are listed in the order of their files, and another is refused', async () => {

@@ -2,6 +2,7 @@
  * The command line in a real pseudo-terminal, which script(1) of util-linux makes, and what is to be seen there.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { stripVTControlCharacters } from 'node:util'
 import { run } from '../../src/runtime/command.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
 import { ROOT, type Environment } from './cli.ts'
@@ -70,6 +71,20 @@ export class PseudoTerminal implements AsyncDisposable {
       },
     }
     return await waitUntil(shown, { timeoutMs: TIMEOUT_MS, intervalMs: 5 })
+  }
+
+  /** Waits until that has been printed so often, and returns all that was, without control sequences. */
+  async prints(wanted: string, times = 1): Promise<string> {
+    const printed = {
+      what: `the terminal to print "${wanted}" ${times} times`,
+      observe: async () => {
+        const text = stripVTControlCharacters(this.#output)
+        if (text.split(wanted).length > times) return met(text)
+        if (this.#hasEnded) throw new Error(`the command has ended without: ${text}`)
+        return notMet(text.slice(-500))
+      },
+    }
+    return await waitUntil(printed, { timeoutMs: TIMEOUT_MS })
   }
 
   /** The lines of the newest whole frame, without control sequences; none when nothing is drawn. */
