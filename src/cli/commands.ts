@@ -7,7 +7,7 @@ import { up } from '../cluster/up.ts'
 import { count, flag } from '../demo.ts'
 import { LabError } from '../errors.ts'
 import { formatMs } from '../report/format.ts'
-import { narrateStatus, statusDocument } from '../report/status.ts'
+import { tellStatus } from '../report/status.ts'
 import { command } from './command.ts'
 
 /** A first start on a slow disk, with a large image to unpack, has been seen to take a minute. */
@@ -22,9 +22,7 @@ export const upCommand = command({
     const startedAt = performance.now()
     await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
     narrate.say(`up after ${formatMs(performance.now() - startedAt)}`)
-    const all = await cluster.status(signal)
-    narrateStatus(narrate, all)
-    return statusDocument(cluster, all)
+    return await tellStatus(narrate, cluster, signal)
   },
 })
 

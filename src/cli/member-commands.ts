@@ -5,7 +5,7 @@
 import { addReplica, removeReplica } from '../cluster/members.ts'
 import { LabError } from '../errors.ts'
 import { formatMs } from '../report/format.ts'
-import { narrateStatus, statusDocument } from '../report/status.ts'
+import { tellStatus } from '../report/status.ts'
 import { command } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
 
@@ -18,9 +18,7 @@ export const addReplicaCommand = command({
     const startedAt = performance.now()
     const added = await addReplica(cluster, { name, timeoutMs: UP_TIMEOUT_MS, signal })
     narrate.say(`${added.name} streams after ${formatMs(performance.now() - startedAt)}`)
-    const all = await cluster.status(signal)
-    narrateStatus(narrate, all)
-    return statusDocument(cluster, all)
+    return await tellStatus(narrate, cluster, signal)
   },
 })
 
@@ -33,8 +31,6 @@ export const removeReplicaCommand = command({
     const { cluster } = await openLab()
     await removeReplica(cluster, node, { timeoutMs: UP_TIMEOUT_MS, signal })
     narrate.say(`${node} is removed`)
-    const all = await cluster.status(signal)
-    narrateStatus(narrate, all)
-    return statusDocument(cluster, all)
+    return await tellStatus(narrate, cluster, signal)
   },
 })

@@ -3,7 +3,7 @@
  */
 import { count, flag } from '../demo.ts'
 import { LabError } from '../errors.ts'
-import { narrateStatus, statusDocument } from '../report/status.ts'
+import { tellStatus } from '../report/status.ts'
 import { command } from './command.ts'
 import { watch } from './watch.ts'
 
@@ -29,8 +29,6 @@ export const statusCommand = command({
       await watch(cluster, { everyMs: options.every ?? EVERY_MS, isJson, narrate, terminal, signal })
       return undefined
     }
-    const all = await cluster.status(signal)
-    narrateStatus(narrate, all)
-    return statusDocument(cluster, all)
+    return await tellStatus(narrate, cluster, signal)
   },
 })

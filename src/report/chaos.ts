@@ -59,8 +59,8 @@ function claimOf(verdict: Soak['verdict'], sync: ChaosDocument['sync'], rounds: 
   switch (verdict) {
     case 'held':
       return sync === 'off'
-        ? `In ${rounds} rounds no two nodes acknowledged, and every lost write is in the record of the failover that lost it.`
-        : `In ${rounds} rounds no two nodes acknowledged, and no acknowledged write was lost.`
+        ? `In ${rounds} ${rounds === 1 ? 'round' : 'rounds'} no two nodes acknowledged, and every lost write is in the record of the failover that lost it.`
+        : `In ${rounds} ${rounds === 1 ? 'round' : 'rounds'} no two nodes acknowledged, and no acknowledged write was lost.`
     case 'failed':
       return 'The claim does not hold: see the last round.'
     case 'unknown':

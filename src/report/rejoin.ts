@@ -36,6 +36,7 @@ export function narratePastFork(narrate: Narrator, node: string, past: PastFork 
   if (walBytes === null || relations === null) {
     return narrate.say(`how much WAL ${node} has past that is not known: there is no pg_waldump, or the WAL is gone`)
   }
+  if (walBytes === 0) return narrate.say(`${node} has no WAL past that`)
   narrate.say(`${node} has ${formatBytes(walBytes)} of WAL past that, which nobody received`)
   if (relations.length === 0) return
   narrate.table(

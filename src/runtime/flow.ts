@@ -65,6 +65,7 @@ export class Flow {
       const { dueAt, size } = this.#due(next)
       const inMs = dueAt - performance.now()
       if (inMs > 0) {
+        // Not a wait for anything: to be late by so much is what a slow link is.
         this.#timer = setTimeout(() => this.pump(), inMs)
         break
       }

@@ -75,6 +75,14 @@ export class Invocation {
     this.#signal('SIGINT')
   }
 
+  /** Ctrl-C, for a command with --json that tells what is done by then: its document. */
+  async interrupted(): Promise<unknown> {
+    this.interrupt()
+    const { exitCode, stdout, stderr } = await this.ended
+    expect(exitCode, stderr).toBe(130)
+    return JSON.parse(stdout)
+  }
+
   /** SIGKILL to the lab's own process: nothing can unwind. */
   kill(): void {
     this.#child.kill('SIGKILL')
