@@ -3,7 +3,7 @@
  */
 import type { Cluster, NodeStatus, PrimaryStatus } from '../cluster/cluster.ts'
 import { primaryOf } from '../cluster/cluster.ts'
-import { isFollowing } from '../cluster/conditions.ts'
+import { isHeldBack, senderOf } from '../cluster/conditions.ts'
 import { rejoin, standDown } from '../cluster/rejoin.ts'
 import { readPastFork } from '../cluster/salvage/past-fork.ts'
 import { requireNew, salvage } from '../cluster/salvage/salvage.ts'
@@ -38,7 +38,7 @@ export const rejoinCommand = command({
         hint: 'pnpm run status shows the roles; a node that does not stream can be rejoined.',
       })
     }
-    const node = nodeToRejoin(all, primary, named)
+    const node = await nodeToRejoin(cluster, { all, primary, named })
     if (node === undefined) {
       const why = named === undefined ? 'every standby streams already' : 'it streams already'
       narrate.say(`${named === undefined ? '' : `${named} is left alone: `}${why}`)
@@ -62,14 +62,18 @@ function newestPrimary(all: readonly NodeStatus[]): PrimaryStatus {
   return isClear ? first : primaryOf(all)
 }
 
-function nodeToRejoin(
-  all: readonly NodeStatus[],
-  primary: PrimaryStatus,
-  named: string | undefined,
-): string | undefined {
-  const [first, ...more] = all
-    .filter(status => status.name !== primary.name && !(status.role === 'standby' && isFollowing(status, primary)))
-    .map(({ name }) => name)
+/** A standby that cascades streams, too, and one that only waits for its delay is as well as it can be. */
+async function nodeToRejoin(
+  cluster: Cluster,
+  { all, primary, named }: { all: readonly NodeStatus[]; primary: PrimaryStatus; named: string | undefined },
+): Promise<string | undefined> {
+  const lost: string[] = []
+  for (const status of all) {
+    if (status.name === primary.name) continue
+    if (status.role !== 'standby') lost.push(status.name)
+    else if (senderOf(status, all) === undefined && !(await isHeldBack(cluster, status))) lost.push(status.name)
+  }
+  const [first, ...more] = lost
   if (named !== undefined) return [first, ...more].includes(named) ? named : undefined
   if (first === undefined || more.length === 0) return first
   throw new LabError('USAGE', `${more.length + 1} nodes do not stream: ${[first, ...more].join(', ')}`, {

@@ -2,14 +2,9 @@
  * `sync`: what a commit waits for, shown or set.
  */
 import { readSynchronous, synchronise, type SynchronousState } from '../cluster/synchronous.ts'
-import { choice } from '../demo.ts'
+import { text } from '../demo.ts'
 import { LabError } from '../errors.ts'
-import {
-  promisesDurability,
-  synchronousCommits,
-  type SynchronousCommit,
-  type SynchronousStandbys,
-} from '../postgres/synchronous.ts'
+import { promisesDurability, synchronousCommits, type SynchronousStandbys } from '../postgres/synchronous.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { command } from './command.ts'
 
@@ -21,10 +16,9 @@ export const syncCommand = command({
   usage: 'sync [standbys]',
   summary: 'what a commit waits for: show it, or set it to off, one (standby) or quorum (any one of them)',
   options: {
-    commit: choice<SynchronousCommit>(
+    commit: text(
       '--commit <level>',
-      ['on', 'remote_apply', 'remote_write', 'local', 'off'],
-      'synchronous_commit',
+      `synchronous_commit, with the word: ${synchronousCommits.join(', ')} (default: as it is)`,
     ),
   },
   run: async ({ openLab, words: [word], options, narrate, interrupt: { signal } }) => {
@@ -34,11 +28,17 @@ export const syncCommand = command({
         hint: 'It is off, one or quorum.',
       })
     }
+    const commit = synchronousCommits.find(level => level === options.commit)
+    if (options.commit !== undefined && (commit === undefined || standbys === undefined)) {
+      throw new LabError('USAGE', `--commit is "${options.commit}"${standbys === undefined ? ', with no word' : ''}`, {
+        hint: `Write sync off, one or quorum, and --commit with ${synchronousCommits.join(', ')}.`,
+      })
+    }
     const { cluster } = await openLab()
-    const state =
-      standbys === undefined
-        ? await readSynchronous(cluster, signal)
-        : await synchronise(cluster, { standbys, synchronousCommit: options.commit }, { timeoutMs: TIMEOUT_MS, signal })
+    const before = await readSynchronous(cluster, signal)
+    const limits = { timeoutMs: TIMEOUT_MS, signal }
+    const synchronousCommit = commit ?? synchronousCommits.find(level => level === before.synchronousCommit) ?? 'on'
+    const state = standbys === undefined ? before : await synchronise(cluster, { standbys, synchronousCommit }, limits)
     narrateSynchronous(narrate, state)
     return { version: 1, ...state }
   },

@@ -5,7 +5,7 @@
  */
 import { LabError } from '../errors.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
-import type { StandbyServer } from '../postgres/status.ts'
+import { furthestLsn } from '../postgres/status.ts'
 import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
 import { standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
 import { describe, senderOf } from './conditions.ts'
@@ -118,7 +118,7 @@ function drained(cluster: Cluster, oldPrimary: string): Condition<readonly Candi
       const standbys = standbysOf(all)
       const candidates = standbys.map(standby => ({
         name: standby.name,
-        lsn: furthest(standby),
+        lsn: furthestLsn(standby),
         timeline: standby.timeline,
         isDelayed: standby.recoveryMinApplyDelayMs > 0,
       }))
@@ -182,9 +182,6 @@ function isDeaf(
   const { host, port } = cluster.runtime.peerEndpoint(primary)
   return walReceiver.senderHost !== host || walReceiver.senderPort !== port
 }
-
-const furthest = ({ receiveLsn, replayLsn }: StandbyServer): Lsn =>
-  receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn
 
 function choose(cluster: Cluster, candidates: readonly Candidate[], to: string | undefined): Candidate {
   const [best] = [...candidates].sort(

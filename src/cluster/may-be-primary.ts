@@ -5,11 +5,8 @@ import type { Cluster, NodeStatus } from './cluster.ts'
 
 /** Whether one of them has data with which it starts as a primary: a database, and no standby.signal. */
 export async function someMayBePrimary(cluster: Cluster, silent: readonly NodeStatus[]): Promise<boolean> {
-  const has = (name: string, file: string): Promise<boolean> =>
-    cluster.runtime.readData(name, file).then(
-      () => true,
-      () => false,
-    )
+  const has = async (name: string, file: string): Promise<boolean> =>
+    (await cluster.runtime.readData(name, file)) !== undefined
   const all = await Promise.all(
     silent.map(async ({ name }) => (await has(name, 'PG_VERSION')) && !(await has(name, 'standby.signal'))),
   )

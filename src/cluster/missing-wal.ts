@@ -3,6 +3,7 @@
  * The standby itself says so only in its log, and tries again for ever.
  */
 import { formatLsn, segmentStart, walFileStart } from '../postgres/lsn.ts'
+import { furthestLsn } from '../postgres/status.ts'
 import type { Cluster, StandbyStatus } from './cluster.ts'
 
 /** Why `standby` can never stream from `primary` as it is; undefined while it can. @throws LabError UNREACHABLE */
@@ -13,8 +14,7 @@ export async function whyWalIsMissing(
 ): Promise<string | undefined> {
   const [row] = await cluster.withSession(primary, session => session.query<{ name: string }>(OLDEST), signal)
   if (row === undefined) return undefined
-  const { receiveLsn, replayLsn } = standby
-  const wanted = segmentStart(receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn)
+  const wanted = segmentStart(furthestLsn(standby))
   const oldest = walFileStart(row.name)
   if (wanted >= oldest) return undefined
   return `it needs the WAL from ${formatLsn(wanted)} on, and ${primary} has none from before ${formatLsn(oldest)}`

@@ -93,7 +93,9 @@ async function readyForIt(
   const following = standbysOf(before).filter(standby => isFollowing(standby, primary))
   const prompt = following.filter(({ recoveryMinApplyDelayMs }) => recoveryMinApplyDelayMs === 0)
   const best = prompt.sort((a, b) => Number(b.replayLsn - a.replayLsn))[0]?.name
-  const target = requireStandby(before, to === undefined ? (best ?? primary.name) : cluster.node(to).name)
+  const wanted = to === undefined ? best : cluster.node(to).name
+  if (wanted === undefined) throw notReady(`no standby that applies at once streams from ${primary.name}`)
+  const target = requireStandby(before, wanted)
   if (!isFollowing(target, primary)) throw notReady(`${describe(target)}; it must stream from ${primary.name}`)
   if (target.recoveryMinApplyDelayMs > 0) throw notReady(`${target.name} applies late (recovery_min_apply_delay)`)
   if (target.replayPaused) throw notReady(`replay is paused on ${target.name}`)
@@ -143,7 +145,9 @@ async function shutDown(cluster: Cluster, { old, target, limitMs }: Shutdown): P
   const { runtime } = cluster
   try {
     cluster.emit({ kind: 'command', node: old, text: await runtime.stop(old, 'fast', { timeoutMs: limitMs }) })
-    const { isShutDown, checkpointLsn } = parseControlFile(await runtime.readData(old, CONTROL_FILE))
+    const { isShutDown, checkpointLsn } = parseControlFile(
+      (await runtime.readData(old, CONTROL_FILE)) ?? new Uint8Array(),
+    )
     if (!isShutDown) throw new LabError('NODE_FAILED', `${old} ended without a shutdown checkpoint`)
     await waitUntil(replayedPast(cluster, target, checkpointLsn), { timeoutMs: limitMs, intervalMs: 1 })
     return checkpointLsn

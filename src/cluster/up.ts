@@ -4,6 +4,7 @@
 import { isLabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
+import { furthestLsn } from '../postgres/status.ts'
 import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
 import { primaryOf, standbysOf } from './cluster.ts'
 import type { Cluster, NodeStatus, PrimaryStatus, StandbyStatus } from './cluster.ts'
@@ -128,7 +129,7 @@ async function promoteMostAdvanced(
   const [best] = standbysOf(all).sort(
     (a, b) =>
       b.timeline - a.timeline ||
-      Number(b.replayLsn - a.replayLsn) ||
+      Number(furthestLsn(b) - furthestLsn(a)) ||
       a.recoveryMinApplyDelayMs - b.recoveryMinApplyDelayMs,
   )
   if (best === undefined) return primaryOf(all)

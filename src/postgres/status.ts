@@ -176,3 +176,7 @@ function parseServer(row: Row): Server {
 }
 
 const lsnOrNull = (text: string | null): Lsn | null => (text === null ? null : parseLsn(text))
+
+/** What a standby would have as a primary: the greater of received and replayed. */
+export const furthestLsn = ({ receiveLsn, replayLsn }: Pick<StandbyServer, 'receiveLsn' | 'replayLsn'>): Lsn =>
+  receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn

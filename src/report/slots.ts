@@ -5,7 +5,7 @@
 import type { NodeStatus, PrimaryStatus, StandbyStatus } from '../cluster/cluster.ts'
 import { senderOf } from '../cluster/conditions.ts'
 import { bytesBehind, type Lsn } from '../postgres/lsn.ts'
-import type { Slot } from '../postgres/status.ts'
+import { furthestLsn, type Slot } from '../postgres/status.ts'
 import { formatBytes } from './format.ts'
 
 type Answering = PrimaryStatus | StandbyStatus
@@ -43,9 +43,7 @@ const slotsOf = (all: readonly NodeStatus[]): HeldSlot[] =>
 const retained = ({ restartLsn }: Slot, end: Lsn): number => (restartLsn === null ? 0 : bytesBehind(end, restartLsn))
 
 function endOfWal(status: Answering): Lsn {
-  if (status.role === 'primary') return status.currentLsn
-  const { receiveLsn, replayLsn } = status
-  return receiveLsn !== null && receiveLsn > replayLsn ? receiveLsn : replayLsn
+  return status.role === 'primary' ? status.currentLsn : furthestLsn(status)
 }
 
 /** A slot that holds back more than this is worth a word, whatever the limit. */

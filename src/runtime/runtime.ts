@@ -117,8 +117,8 @@ export interface Runtime extends AsyncDisposable {
    * SCRIPTS, the folder of replica-entrypoint/.
    */
   runOffline(node: string, argv: readonly [string, ...string[]], options?: Interruptible): Promise<CommandResult>
-  /** A file of a stopped node's data directory: `global/pg_control`. */
-  readData(node: string, path: string): Promise<Uint8Array>
+  /** A file of a node's data directory, running or not: `global/pg_control`. Undefined when there is no such file. */
+  readData(node: string, path: string): Promise<Uint8Array | undefined>
   /** Whether this program (`pg_rewind`) can be run with {@link runOffline}. */
   offers(program: string): Promise<boolean>
 

@@ -127,6 +127,8 @@ describeEachRuntime(
       const around = await runCli(['cascade', 'replica1', '--from', 'replica2'], shellOf(cluster))
       expectRefusal(around, { exitCode: 2, fact: 'replica2 follows replica1', hint: '--from' })
       expectRefusal(await runCli(['cascade', 'replica1'], shellOf(cluster)), { exitCode: 2, fact: '--from is missing' })
+      const rejoined = await runCli(['rejoin', '--json'], shellOf(cluster))
+      expect(JSON.parse(rejoined.stdout), 'it is well as it is').toMatchObject({ node: null, by: null })
       const back = await runCli(['cascade', 'replica2', '--from', 'primary'], shellOf(cluster))
       expect(back.stdout).toContain('replica2 streams from primary, the primary, on timeline 1')
 

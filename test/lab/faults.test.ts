@@ -147,6 +147,8 @@ describeEachRuntime(
         await failover(cluster, 'primary', { to: 'replica1', ...LIMIT })
         await waitUntil(streaming(cluster, 'replica2', 'replica1'), LIMIT)
         await healTwice(isolated)
+        const healed = addressesIn(await conninfos(cluster, BOTH_STANDBYS))
+        expect(healed, 'by itself, before up looks').toEqual(addressesIn(before).slice(1))
         await up(cluster, LIMIT)
         expect(addressesIn(await conninfos(cluster))).toEqual(addressesIn(before))
 
@@ -265,9 +267,9 @@ async function write(cluster: Cluster, bytes = 1): Promise<Lsn> {
   return (await cluster.primary()).currentLsn
 }
 
-const conninfos = (cluster: Cluster): Promise<string[]> =>
+const conninfos = (cluster: Cluster, nodes = cluster.nodes.map(({ name }) => name)): Promise<string[]> =>
   Promise.all(
-    cluster.nodes.map(async ({ name }) => {
+    nodes.map(async name => {
       const question = "SELECT current_setting('primary_conninfo') AS conninfo"
       const [row] = await cluster.query<{ conninfo: string }>(name, question, { as: 'superuser' })
       return row!.conninfo

@@ -8,14 +8,20 @@ import { expect, test } from 'vitest'
 import {
   caughtUp,
   crash,
+  cutFromWal,
+  describe,
   failover,
   healthy,
+  met,
+  notMet,
   parseLsn,
+  pauseReplay,
   stop,
   up,
   waitUntil,
   type Cluster,
   type ClusterEvent,
+  type Condition,
 } from '../../src/index.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { Disposer } from '../../src/dispose.ts'
@@ -81,6 +87,28 @@ describeEachRuntime('up', runtime => {
 
     expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 2 })
     expect(await cluster.query('primary', 'SELECT id FROM only_here')).toEqual([{ id: 1 }])
+  })
+
+  test('promotes the one that has received most, although it has not replayed it', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await using _paused = await pauseReplay(cluster, 'replica1', LIMIT)
+    await using cut = await cutFromWal(cluster, ['replica2'], LIMIT)
+    await cluster.query('primary', 'CREATE TABLE received AS SELECT 1 AS id')
+    const { currentLsn } = await cluster.primary()
+    const received: Condition<undefined> = {
+      what: 'replica1 to receive it',
+      observe: async () => {
+        const status = await cluster.nodeStatus('replica1')
+        const has = status.role === 'standby' && status.receiveLsn !== null && status.receiveLsn >= currentLsn
+        return has ? met(undefined) : notMet(describe(status))
+      },
+    }
+    await waitUntil(received, LIMIT)
+    await crash(cluster, 'primary')
+    await cluster.runtime.discard('primary')
+    await cut[Symbol.asyncDispose]()
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica1', timeline: 2 })
+    expect(await cluster.query('replica1', 'SELECT id FROM received')).toEqual([{ id: 1 }])
   })
 })
 

@@ -144,7 +144,12 @@ export async function slow(
   }
   const healing = new Disposer()
   healing.use(await linkPeers(cluster, options))
-  healing.use(await cluster.links.peers.impose(rule))
+  try {
+    healing.use(await cluster.links.peers.impose(rule))
+  } catch (error) {
+    await healing[Symbol.asyncDispose]()
+    throw error
+  }
   return healing
 }
 

@@ -101,13 +101,20 @@ export class Containers {
     for (const { Name } of Volumes) await this.#engine.getVolume(Name).remove()
   }
 
-  /** A file of a container, running or not. */
-  async read(service: string, path: string): Promise<Buffer> {
+  /** A file of a container, running or not; undefined when there is none. */
+  async read(service: string, path: string): Promise<Buffer | undefined> {
+    const container = await this.get(service)
+    const archive = await container.getArchive({ path }).catch((error: unknown) => {
+      if (statusCode(error) === 404) return undefined
+      throw dockerError(`cannot read ${path} of ${service}`, error)
+    })
+    if (archive === undefined) return undefined
     const files = tar.extract()
-    const archive = Readable.from(await (await this.get(service)).getArchive({ path }))
-    archive.on('error', error => files.destroy(error)).pipe(files)
+    Readable.from(archive)
+      .on('error', error => files.destroy(error))
+      .pipe(files)
     for await (const file of files) return await buffer(file)
-    throw new LabError('DOCKER_FAILED', `the container of ${service} has no ${path}`)
+    return undefined
   }
 
   /** One cannot exec in a container that is not running (409), so this runs another on the same volumes and networks. */

@@ -225,7 +225,7 @@ export class DockerRuntime implements Runtime {
     return await this.#containers.runBeside(name, argv, { environment, signal })
   }
 
-  async readData(name: string, path: string): Promise<Uint8Array> {
+  async readData(name: string, path: string): Promise<Uint8Array | undefined> {
     const { data } = this.#spec(name)
     return await this.#containers.read(name, `${data.mountedAt}/${data.directory}/${path}`)
   }

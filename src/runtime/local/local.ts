@@ -3,7 +3,7 @@
  */
 import { readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { LabError, throwIfInterrupted } from '../../errors.ts'
+import { codeOf, LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
@@ -229,8 +229,11 @@ class LocalRuntime implements Runtime {
     return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd: root, signal })
   }
 
-  async readData(name: string, path: string): Promise<Uint8Array> {
-    return await readFile(join(dataOf(this.#place, this.#spec(name)), path))
+  async readData(name: string, path: string): Promise<Uint8Array | undefined> {
+    return await readFile(join(dataOf(this.#place, this.#spec(name)), path)).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error
+      return undefined
+    })
   }
 
   async offers(program: string): Promise<boolean> {
