@@ -4,7 +4,7 @@
  */
 import type { Disposer } from '../dispose.ts'
 import { LabError } from '../errors.ts'
-import { formatConninfo, parseConninfo } from '../postgres/conninfo.ts'
+import { hostsIn, withHosts } from '../postgres/conninfo.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 import { notMet, waitUntil, type Condition } from '../wait.ts'
 import { standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
@@ -71,7 +71,7 @@ async function lead(
 ): Promise<void> {
   const { name } = status
   const before = await readConninfo(cluster, name, options.signal)
-  const led = overLinks(cluster, name, before)
+  const led = overLinks(cluster, status, before)
   if (led === before) return
   const { timeoutMs } = options
   resources.defer(() => restoreSettings(cluster, name, { settings: { primary_conninfo: before }, timeoutMs }))
@@ -80,17 +80,17 @@ async function lead(
     await waitUntil(streamsOverLink(cluster, name), { ...options, intervalMs: 2 })
 }
 
-/** The same, with the link of each host instead of the host. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
-function overLinks(cluster: Cluster, name: string, conninfo: string): string {
-  const parts = parseConninfo(conninfo)
-  const hosts = parts.get('host')?.split(',') ?? []
-  const ports = (parts.get('port') ?? '').split(',')
-  const addresses = hosts.map((host, at) => ({ host, port: Number(ports[ports.length === 1 ? 0 : at]) }))
-  const led = addresses.map(address => linkInstead(cluster, name, address) ?? address)
-  if (led.every((address, at) => address === addresses[at])) return conninfo
-  const host = led.map(address => address.host).join(',')
-  const port = led.map(address => address.port).join(',')
-  return formatConninfo(new Map([...parts, ['host', host], ['port', port]]))
+/**
+ * The same, with the link of each host instead of the host. The one that a standby streams from comes first: a WAL receiver
+ * has no connect_timeout, so it would wait for ever for an answer from a node before it that stands still.
+ */
+function overLinks(cluster: Cluster, status: NodeStatus, conninfo: string): string {
+  const hosts = hostsIn(conninfo)
+  const sender = status.role === 'standby' ? status.walReceiver : null
+  const isSender = ({ host, port }: Endpoint): boolean => host === sender?.senderHost && port === sender.senderPort
+  const ordered = [...hosts.filter(isSender), ...hosts.filter(host => !isSender(host))]
+  const led = ordered.map(host => linkInstead(cluster, status.name, host) ?? host)
+  return led.every((host, at) => host === ordered[at]) ? conninfo : withHosts(conninfo, led)
 }
 
 function linkInstead(cluster: Cluster, from: string, { host, port }: Endpoint): Endpoint | undefined {

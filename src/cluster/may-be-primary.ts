@@ -3,12 +3,15 @@
  */
 import type { Cluster, NodeStatus } from './cluster.ts'
 
-/** Whether one of them has data with which it starts as a primary: a database, and no standby.signal. */
-export async function someMayBePrimary(cluster: Cluster, silent: readonly NodeStatus[]): Promise<boolean> {
-  const has = async (name: string, file: string): Promise<boolean> =>
-    (await cluster.runtime.readData(name, file)) !== undefined
+/** Whether one of them has data with which it starts as a primary: a database that is not to be cloned anew, and no standby.signal. */
+export async function someMayBePrimary({ runtime }: Cluster, silent: readonly NodeStatus[]): Promise<boolean> {
   const all = await Promise.all(
-    silent.map(async ({ name }) => (await has(name, 'PG_VERSION')) && !(await has(name, 'standby.signal'))),
+    silent.map(
+      async ({ name }) =>
+        (await runtime.readData(name, 'PG_VERSION')) !== undefined &&
+        (await runtime.readData(name, 'standby.signal')) === undefined &&
+        !(await runtime.isDiscarded(name)),
+    ),
   )
   return all.includes(true)
 }

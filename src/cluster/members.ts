@@ -3,11 +3,11 @@
  * Nobody else is restarted or recreated: the others are told by a reload, the primary by a slot.
  */
 import { isLabError, LabError } from '../errors.ts'
-import { areEquivalent } from '../postgres/conninfo.ts'
+import { areEquivalent, withHosts } from '../postgres/conninfo.ts'
 import type { Session } from '../postgres/connection.ts'
 import { isFree, requireFreePort } from '../runtime/ports.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
-import { conninfoTo, nextName, portVariable, requireRoomFor, templateOf } from '../topology/members.ts'
+import { nextName, portVariable, requireRoomFor, templateOf } from '../topology/members.ts'
 import type { NodeSpec } from '../topology/topology.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import { primaryOf, standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
@@ -156,7 +156,7 @@ async function announce(cluster: Cluster, { without, leaving = false, ...options
   const [before, after] = leaving ? [cluster.nodes, rest] : [rest, cluster.nodes]
   for (const { name } of rest) {
     const standard = cluster.runtime.standbyConninfo(name)
-    const change = { from: conninfoTo(standard, endpoints(before)), to: conninfoTo(standard, endpoints(after)) }
+    const change = { from: withHosts(standard, endpoints(before)), to: withHosts(standard, endpoints(after)) }
     await changeConninfo(cluster, name, { ...change, ...options }).catch((error: unknown) => {
       if (!isLabError(error, 'UNREACHABLE')) throw error
     })

@@ -2,7 +2,7 @@
  * Which server a node is told to follow: its primary_conninfo. The standard one, as in docker-compose.yml, names every node
  * and looks for the primary among them; a cascading standby's names one other standby alone.
  */
-import { areEquivalent, formatConninfo, parseConninfo } from '../postgres/conninfo.ts'
+import { areEquivalent, formatConninfo, parseConninfo, withHosts } from '../postgres/conninfo.ts'
 import type { Cluster } from './cluster.ts'
 import { changeSettings, readSetting, type ChangeOptions, type Settings } from './settings.ts'
 
@@ -28,9 +28,9 @@ export async function readConninfo(cluster: Cluster, node: string, signal?: Abor
 
 /** The primary_conninfo with which `node` follows `upstream`, whatever its role: it may be a standby, too. */
 export function conninfoTo(cluster: Cluster, node: string, upstream: string): string {
-  const conninfo = new Map(parseConninfo(cluster.runtime.standbyConninfo(node)))
-  const { host, port } = cluster.runtime.peerEndpoint(upstream)
-  conninfo.set('host', host).set('port', String(port)).delete('target_session_attrs')
+  const standard = cluster.runtime.standbyConninfo(node)
+  const conninfo = new Map(parseConninfo(withHosts(standard, [cluster.runtime.peerEndpoint(upstream)])))
+  conninfo.delete('target_session_attrs')
   return formatConninfo(conninfo)
 }
 

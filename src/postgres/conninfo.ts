@@ -15,6 +15,29 @@ export function parseConninfo(text: string): Conninfo {
 export const formatConninfo = (conninfo: Conninfo): string =>
   [...conninfo].map(([keyword, value]) => `${keyword}=${quotedIfNeeded(value)}`).join(' ')
 
+/** One of the servers that a connection string names. */
+interface Host {
+  readonly host: string
+  readonly port: number
+}
+
+/** The servers, in the order in which they are tried. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS */
+export function hostsIn(text: string): readonly Host[] {
+  const conninfo = parseConninfo(text)
+  const ports = (conninfo.get('port') ?? '5432').split(',')
+  const hosts = conninfo.get('host')?.split(',') ?? []
+  return hosts.map((host, at) => ({ host, port: Number(ports[ports.length === 1 ? 0 : at]) }))
+}
+
+/** The same with these servers instead. A port that is the same for all is written once. */
+export function withHosts(text: string, hosts: readonly Host[]): string {
+  const ports = [...new Set(hosts.map(({ port }) => port))]
+  const port = (ports.length === 1 ? ports : hosts.map(host => host.port)).join(',')
+  return formatConninfo(
+    new Map([...parseConninfo(text), ['host', hosts.map(({ host }) => host).join(',')], ['port', port]]),
+  )
+}
+
 const unescaped = (value: string): string => value.replace(/\\(.)/gs, '$1')
 
 const quotedIfNeeded = (value: string): string =>

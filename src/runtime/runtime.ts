@@ -119,6 +119,8 @@ export interface Runtime extends AsyncDisposable {
   runOffline(node: string, argv: readonly [string, ...string[]], options?: Interruptible): Promise<CommandResult>
   /** A file of a node's data directory, running or not: `global/pg_control`. Undefined when there is no such file. */
   readData(node: string, path: string): Promise<Uint8Array | undefined>
+  /** Whether {@link discard} was called since its data was made. */
+  isDiscarded(node: string): Promise<boolean>
   /** Whether this program (`pg_rewind`) can be run with {@link runOffline}. */
   offers(program: string): Promise<boolean>
 

@@ -3,7 +3,7 @@
  * another name and on another port; everything else of it follows that service, also when the file is edited later.
  */
 import { LabError, messageOf } from '../errors.ts'
-import type { Endpoint, Member } from '../runtime/runtime.ts'
+import type { Member } from '../runtime/runtime.ts'
 import type { NodeSpec, Topology } from './topology.ts'
 
 /** More than these, beside the primary, the settings in the compose file are not meant for (max_wal_senders). */
@@ -111,18 +111,6 @@ function renamed(value: unknown, from: string, to: string): unknown {
   if (Array.isArray(value)) return value.map(item => renamed(item, from, to))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renamed(item, from, to)]))
-}
-
-/**
- * The compose file's PRIMARY_CONNINFO with these hosts instead of its own: every standby looks for the primary among all
- * nodes. A port that is the same for all is written once.
- */
-export function conninfoTo(conninfo: string, peers: readonly Endpoint[]): string {
-  const ports = new Set(peers.map(({ port }) => port))
-  const port = ports.size === 1 ? [...ports] : peers.map(({ port }) => port)
-  return conninfo
-    .replace(/(^|\s)host=\S+/, `$1host=${peers.map(({ host }) => host).join(',')}`)
-    .replace(/(^|\s)port=\S+/, `$1port=${port.join(',')}`)
 }
 
 /** What is kept of the members between two commands. */

@@ -156,6 +156,11 @@ describeEachRuntime(
         await cluster.runtime.network.replication?.disconnect('replica2')
         await up(cluster, LIMIT)
         await waitUntil(caughtUp(cluster, 'replica2', await write(cluster)), LIMIT)
+
+        // In primary_conninfo it stands before replica1, the primary, and a WAL receiver would wait for it for ever.
+        await using _still = await freeze(cluster, 'primary')
+        await using _slow = await slow(cluster, 'replica2', { towards: 'peers', latencyMs: 1, ...LIMIT })
+        await waitUntil(caughtUp(cluster, 'replica2', await write(cluster)), LIMIT)
       },
     )
 

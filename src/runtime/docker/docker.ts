@@ -3,7 +3,7 @@
  */
 import type Docker from 'dockerode'
 import { isLabError, LabError } from '../../errors.ts'
-import { conninfoTo } from '../../topology/members.ts'
+import { withHosts } from '../../postgres/conninfo.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { lastLines, run } from '../command.ts'
@@ -212,6 +212,10 @@ export class DockerRuntime implements Runtime {
     return `docker cp clone-anew ${this.#label(name)}:${mountedAt}/`
   }
 
+  async isDiscarded(name: string): Promise<boolean> {
+    return (await this.#containers.read(name, `${this.#spec(name).data.mountedAt}/clone-anew`)) !== undefined
+  }
+
   async runOffline(
     name: string,
     argv: readonly [string, ...string[]],
@@ -245,7 +249,7 @@ export class DockerRuntime implements Runtime {
 
   standbyConninfo(node: string): string {
     const peers = this.#topology.nodes.map(({ name }) => this.peerEndpoint(name))
-    return conninfoTo(this.#spec(node).environment['PRIMARY_CONNINFO'] ?? '', peers)
+    return withHosts(this.#spec(node).environment['PRIMARY_CONNINFO'] ?? '', peers)
   }
 
   async log(node: string, options: { readonly lines: number }): Promise<string> {

@@ -25,7 +25,7 @@ export async function hasData(place: Place, node: NodeSpec): Promise<boolean> {
 
 /** Whether a node can start from its data, without being cloned first. */
 export async function canStart(place: Place, node: NodeSpec): Promise<boolean> {
-  return (await hasData(place, node)) && !(await exists(discardMarker(place, node)))
+  return (await hasData(place, node)) && !(await isDiscarded(place, node))
 }
 
 /** Its data can start only as a standby. Returns what was done, as a command. */
@@ -33,6 +33,9 @@ export const fence = (place: Place, node: NodeSpec): Promise<string> => touch(pl
 
 /** Its data is worth nothing. Returns what was done, as a command. */
 export const discard = (place: Place, node: NodeSpec): Promise<string> => touch(place, discardMarker(place, node))
+
+/** Whether its data is worth nothing. */
+export const isDiscarded = (place: Place, node: NodeSpec): Promise<boolean> => exists(discardMarker(place, node))
 
 /** Its data has been made anew. */
 export const trust = (place: Place, node: NodeSpec): Promise<void> => rm(discardMarker(place, node), { force: true })

@@ -27,7 +27,7 @@ import {
 import { findPrimary } from './find-primary.ts'
 import { followFile } from './follow-file.ts'
 import { cloneByBackupApi } from './clone.ts'
-import { canStart, discard, fence, hasData, isInitialising, supersededPrimaries, trust } from './data.ts'
+import { canStart, discard, fence, hasData, isDiscarded, isInitialising, supersededPrimaries, trust } from './data.ts'
 import { initialise } from './initialise.ts'
 import { reachableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, removeNode, type Place } from './place.ts'
@@ -218,6 +218,10 @@ class LocalRuntime implements Runtime {
 
   async discard(name: string): Done {
     return await discard(this.#place, this.#spec(name))
+  }
+
+  async isDiscarded(name: string): Promise<boolean> {
+    return await isDiscarded(this.#place, this.#spec(name))
   }
 
   async runOffline(

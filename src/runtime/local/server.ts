@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '../../errors.ts'
-import { conninfoTo } from '../../topology/members.ts'
+import { withHosts } from '../../postgres/conninfo.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import type { Binaries } from '../binaries.ts'
@@ -35,7 +35,7 @@ export function nodeEnvironment(host: Host, node: NodeSpec): Record<string, stri
     HOME: place.root,
     PGDATA: dataOf(place, node),
     PGPASSFILE: join(volumeOf(place, node), '.pgpass'),
-    PRIMARY_CONNINFO: conninfoTo(node.environment['PRIMARY_CONNINFO'] ?? '', peers),
+    PRIMARY_CONNINFO: withHosts(node.environment['PRIMARY_CONNINFO'] ?? '', peers),
     SCRIPTS: bindOf(place, '/replica-entrypoint'),
     // Which node may start as the primary is settled before any is started, from the data itself: see settleRoles.
     ASK_PEERS: 'no',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { areEquivalent, formatConninfo, parseConninfo } from '../../../src/postgres/conninfo.ts'
+import { areEquivalent, formatConninfo, hostsIn, parseConninfo, withHosts } from '../../../src/postgres/conninfo.ts'
 
 const STANDARD =
   'host=primary.replication,replica1.replication port=5432 user=replicator connect_timeout=2 target_session_attrs=primary'
@@ -37,5 +37,27 @@ describe('a connection string', () => {
     ['nothing', ''],
   ])('means something else with %s', (_, other) => {
     expect(areEquivalent(STANDARD, other)).toBe(false)
+  })
+})
+
+describe('withHosts', () => {
+  const file = 'host=a,b port=5432 user=r connect_timeout=2 target_session_attrs=primary'
+
+  test('writes a port that is the same for all once, and else one for each', () => {
+    const at = (host: string, port: number): { host: string; port: number } => ({ host, port })
+    expect(withHosts(file, [at('a', 5432), at('b', 5432)]), 'as in the file').toBe(file)
+    expect(withHosts(file, [at('x', 1), at('x', 2)])).toBe(file.replace('a,b', 'x,x').replace('5432', '1,2'))
+  })
+
+  test('changes nothing but host and port', () => {
+    const aPeer = fc.record({ host: fc.stringMatching(/^[a-z][a-z0-9.]{0,9}$/), port: fc.nat(65_535) })
+    const rest = (text: string): string => text.replace(/host=\S+ port=\S+/, '')
+    fc.assert(
+      fc.property(fc.array(aPeer, { minLength: 1 }), peers => {
+        const text = withHosts(file, peers)
+        expect(rest(text)).toBe(rest(file))
+        expect(hostsIn(text)).toEqual(peers)
+      }),
+    )
   })
 })

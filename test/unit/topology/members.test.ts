@@ -8,7 +8,6 @@ import { parse, stringify } from 'yaml'
 import { Disposer } from '../../../src/dispose.ts'
 import { Membership } from '../../../src/runtime/membership.ts'
 import {
-  conninfoTo,
   formatMembers,
   MOST_REPLICAS,
   nextName,
@@ -157,28 +156,6 @@ describe('a name', () => {
   test.each(['', 'Replica3', 'replica-3', 'r 3', 'r'.repeat(64)])('"%s" is no slot name', async name => {
     const topology = await described()
     await catchLabError('USAGE', () => requireRoomFor(name, topology))
-  })
-})
-
-describe('conninfoTo', () => {
-  const file = 'host=a,b port=5432 user=r connect_timeout=2 target_session_attrs=primary'
-
-  test('writes a port that is the same for all once, and else one for each', () => {
-    const at = (host: string, port: number): { host: string; port: number } => ({ host, port })
-    expect(conninfoTo(file, [at('a', 5432), at('b', 5432)]), 'as in the file').toBe(file)
-    expect(conninfoTo(file, [at('x', 1), at('x', 2)])).toBe(file.replace('a,b', 'x,x').replace('5432', '1,2'))
-  })
-
-  test('changes nothing but host and port', () => {
-    const aPeer = fc.record({ host: aName, port: fc.nat(65_535) })
-    const rest = (text: string): string => text.replace(/host=\S+ port=\S+/, '')
-    fc.assert(
-      fc.property(fc.array(aPeer, { minLength: 1 }), peers => {
-        const text = conninfoTo(file, peers)
-        expect(rest(text)).toBe(rest(file))
-        expect(text).toContain(`host=${peers.map(({ host }) => host).join(',')} `)
-      }),
-    )
   })
 })
 
