@@ -91,14 +91,14 @@ describeEachRuntime('up', runtime => {
 
   test('promotes the one that has received most, although it has not replayed it', async () => {
     await using cluster = await startTestCluster(runtime)
-    await using _paused = await pauseReplay(cluster, 'replica1', LIMIT)
-    await using cut = await cutFromWal(cluster, ['replica2'], LIMIT)
+    await using _paused = await pauseReplay(cluster, 'replica2', LIMIT)
+    await using cut = await cutFromWal(cluster, ['replica1'], LIMIT)
     await cluster.query('primary', 'CREATE TABLE received AS SELECT 1 AS id')
     const { currentLsn } = await cluster.primary()
     const received: Condition<undefined> = {
-      what: 'replica1 to receive it',
+      what: 'replica2 to receive it',
       observe: async () => {
-        const status = await cluster.nodeStatus('replica1')
+        const status = await cluster.nodeStatus('replica2')
         const has = status.role === 'standby' && status.receiveLsn !== null && status.receiveLsn >= currentLsn
         return has ? met(undefined) : notMet(describe(status))
       },
@@ -107,8 +107,8 @@ describeEachRuntime('up', runtime => {
     await crash(cluster, 'primary')
     await cluster.runtime.discard('primary')
     await cut[Symbol.asyncDispose]()
-    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica1', timeline: 2 })
-    expect(await cluster.query('replica1', 'SELECT id FROM received')).toEqual([{ id: 1 }])
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica2', timeline: 2 })
+    expect(await cluster.query('replica2', 'SELECT id FROM received')).toEqual([{ id: 1 }])
   })
 })
 
