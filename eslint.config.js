@@ -9,11 +9,11 @@ import ts from 'typescript-eslint'
  */
 const LEVELS = [
   [['src/errors.ts'], ['src/dispose.ts']],
-  [['src/postgres/{conninfo,lsn,sqlstate,synchronous,timeline-history,wal-dump}.ts'], ['src/runtime/runtime.ts']],
+  [['src/postgres/{conninfo,lsn,sql,sqlstate,synchronous,timeline-history,wal-dump}.ts'], ['src/runtime/runtime.ts']],
   [['src/wait.ts'], ['src/topology/**/*.ts'], ['src/workload/history.ts']],
   [['src/workload/check.ts']],
   [['src/measure/**/*.ts']],
-  [['src/postgres/!(conninfo|lsn|sqlstate|synchronous|timeline-history|wal-dump).ts', 'src/postgres/*/**/*.ts']],
+  [['src/postgres/!(conninfo|lsn|sql|sqlstate|synchronous|timeline-history|wal-dump).ts', 'src/postgres/*/**/*.ts']],
   [['src/runtime/!(runtime).ts']],
   [['src/runtime/docker/**/*.ts'], ['src/runtime/local/**/*.ts']],
   [['src/cluster/**/*.ts']],

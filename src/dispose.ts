@@ -41,3 +41,21 @@ export class Disposer implements AsyncDisposable {
     if (errors.length > 0) throw errors[0]
   }
 }
+
+/** A disposal which happens once: a second one waits for the first. */
+export function once(dispose: () => Promise<void>): AsyncDisposable {
+  let disposed: Promise<void> | undefined
+  return { [Symbol.asyncDispose]: () => (disposed ??= dispose()) }
+}
+
+/** Does it, until what this returns is disposed of: then it is undone, once; and at once when doing it fails half way. */
+export async function undoable(make: () => Promise<unknown>, undo: () => Promise<void>): Promise<AsyncDisposable> {
+  const disposable = once(undo)
+  try {
+    await make()
+  } catch (error) {
+    await disposable[Symbol.asyncDispose]()
+    throw error
+  }
+  return disposable
+}

@@ -12,8 +12,17 @@ export type {
   StandbyStatus,
   UnreachableStatus,
 } from './cluster/cluster.ts'
-export { caughtUp, describe, healthy, isFollowing, senderOf, streaming } from './cluster/conditions.ts'
-export { returnsRow, type Question } from './cluster/returns-row.ts'
+export {
+  caughtUp,
+  describe,
+  hasRole,
+  healthy,
+  isFollowing,
+  returnsRow,
+  senderOf,
+  streaming,
+  type Question,
+} from './cluster/conditions.ts'
 export { cascade, follow, type CascadeOptions, type Following, type FollowOptions } from './cluster/cascade.ts'
 export { delay, pauseReplay, replayUntil, resumeReplay, type DelayOptions } from './cluster/delay.ts'
 export { recoverTable, type RecoveredTable, type RecoverTableOptions } from './cluster/recover-table.ts'
@@ -22,7 +31,6 @@ export { formatDuration, parseDuration } from './postgres/duration.ts'
 export { crash, failoverFaults, faultMeanings, freeze, inflict, stop } from './cluster/faults/power.ts'
 export type { FailoverFault } from './cluster/faults/power.ts'
 export { cutFromWal } from './cluster/faults/replication.ts'
-export { faultCatalogue, type FaultFacts, type FaultName } from './cluster/faults/catalogue.ts'
 export { fillDisk, type FillDiskOptions } from './cluster/faults/disk.ts'
 export { blackHole, isolate, slow } from './cluster/faults/network.ts'
 export type { BlackHoleOptions, Direction, IsolateOptions, SlowOptions } from './cluster/faults/network.ts'

@@ -3,16 +3,10 @@
  */
 import { resolve } from 'node:path'
 import { choice, count, text } from '../demo.ts'
-import type { SynchronousStandbys } from '../postgres/synchronous.ts'
+import { standbysFor, synchronousWords } from '../postgres/synchronous.ts'
 import { keepFailure, narrateSoak, roundNarrator, type ChaosDocument } from '../report/chaos.ts'
 import { runSoak, type Soak } from '../workload/chaos/soak.ts'
 import { command } from './command.ts'
-
-const STANDBYS: Readonly<Record<ChaosDocument['sync'], SynchronousStandbys>> = {
-  off: 'asynchronous',
-  one: 'one',
-  quorum: 'quorum',
-}
 
 export const chaosCommand = command({
   usage: 'chaos',
@@ -22,7 +16,7 @@ export const chaosCommand = command({
     rounds: count('--rounds <n>', { min: 1, max: 100_000 }, 'so many rounds, instead of minutes'),
     seed: count('--seed <n>', { min: 0, max: 2 ** 31 - 1, standard: 1 }, 'what everything is drawn from'),
     first: count('--first <n>', { min: 1, max: 100_000, standard: 1 }, 'begin with this round of the seed'),
-    sync: choice<ChaosDocument['sync']>('--sync <standbys>', ['off', 'one', 'quorum'], 'what a commit waits for'),
+    sync: choice('--sync <standbys>', synchronousWords, 'what a commit waits for'),
     rate: count('--rate <n>', { min: 10, max: 10_000, standard: 200 }, 'writes a second'),
     connections: count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
     keep: text('--keep <folder>', 'where to keep what a failed round leaves (default: ./chaos-<seed>)'),
@@ -36,7 +30,7 @@ export const chaosCommand = command({
     const soak: Soak = await runSoak(cluster, {
       ...{ seed, firstRound: first, rounds, load, signal },
       forMs: minutes === null ? undefined : minutes * 60_000,
-      sync: STANDBYS[sync],
+      sync: standbysFor(sync),
       onRound: roundNarrator(narrate),
     })
     const { verdict, failed } = soak

@@ -4,13 +4,11 @@
 import { readSynchronous, synchronise, type SynchronousState } from '../cluster/synchronous.ts'
 import { text } from '../demo.ts'
 import { LabError } from '../errors.ts'
-import { promisesDurability, synchronousCommits, type SynchronousStandbys } from '../postgres/synchronous.ts'
+import { promisesDurability, standbysFor, synchronousCommits, synchronousWords } from '../postgres/synchronous.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { command } from './command.ts'
 
 const TIMEOUT_MS = 30_000
-
-const STANDBYS: Readonly<Record<string, SynchronousStandbys>> = { off: 'asynchronous', one: 'one', quorum: 'quorum' }
 
 export const syncCommand = command({
   usage: 'sync [standbys]',
@@ -22,12 +20,13 @@ export const syncCommand = command({
     ),
   },
   run: async ({ openLab, words: [word], options, narrate, interrupt: { signal } }) => {
-    const standbys = word === undefined ? undefined : STANDBYS[word]
-    if (word !== undefined && standbys === undefined) {
+    const known = synchronousWords.find(candidate => candidate === word)
+    if (word !== undefined && known === undefined) {
       throw new LabError('USAGE', `"${word}" is nothing that a commit can wait for`, {
         hint: 'It is off, one or quorum.',
       })
     }
+    const standbys = known === undefined ? undefined : standbysFor(known)
     const commit = synchronousCommits.find(level => level === options.commit)
     if (options.commit !== undefined && (commit === undefined || standbys === undefined)) {
       throw new LabError('USAGE', `--commit is "${options.commit}"${standbys === undefined ? ', with no word' : ''}`, {

@@ -4,13 +4,20 @@
  * upstream dies it stands still and answers reads, and looks for nobody else; its slot is on the upstream, and goes with it.
  * https://www.postgresql.org/docs/current/warm-standby.html#CASCADING-REPLICATION
  */
-import { codeOf, LabError } from '../errors.ts'
+import { LabError } from '../errors.ts'
 import { areEquivalent } from '../postgres/conninfo.ts'
-import { met, notMet, waitUntil, type Condition } from '../wait.ts'
-import { primaryOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
+import { waitUntil } from '../wait.ts'
+import {
+  primaryOf,
+  requireAnswer,
+  requireStandby,
+  type Cluster,
+  type NodeStatus,
+  type StandbyStatus,
+} from './cluster.ts'
 import { streaming } from './conditions.ts'
 import { changeSettings, restoreSettings } from './settings.ts'
-import { createSlots } from './slots.ts'
+import { createSlot, createSlots, dropSlot } from './slots.ts'
 import { conninfoTo, readConninfo, readUpstream } from './upstream.ts'
 
 export interface FollowOptions {
@@ -43,16 +50,17 @@ export async function cascade(cluster: Cluster, node: string, options: CascadeOp
   const { from, signal } = options
   const [name, upstream] = [cluster.node(node).name, cluster.node(from).name]
   const all = await cluster.status(signal)
-  requireStandby(name, all)
+  requireStandby(all, name)
   if (upstream === name) throw loop(`${name} cannot follow itself`)
-  const source = requireAnswer(upstream, all)
+  const source = requireAnswer(all, upstream)
   if (source.role === 'primary') return await follow(cluster, name, options)
   await refuseLoop(cluster, { name, upstream, all, signal })
-  const isNew = await createSlot(cluster, { on: upstream, of: name })
+  const isNew = await createSlot(cluster, upstream, { of: name })
   try {
     return await turn(cluster, { name, upstream, conninfo: conninfoTo(cluster, name, upstream), ...options })
   } catch (error) {
-    if (isNew) await dropSlot(cluster, { on: upstream, of: name }).catch(() => undefined) // the first error is what to tell
+    // The first error is what to tell, and the signal may have fired.
+    if (isNew) await dropSlot(cluster, upstream, { of: name, timeoutMs: options.timeoutMs }).catch(() => undefined)
     throw error
   }
 }
@@ -64,7 +72,7 @@ export async function cascade(cluster: Cluster, node: string, options: CascadeOp
 export async function follow(cluster: Cluster, node: string, options: FollowOptions): Promise<Following> {
   const { name } = cluster.node(node)
   const all = await cluster.status(options.signal)
-  requireStandby(name, all)
+  requireStandby(all, name)
   const { name: upstream } = primaryOf(all)
   await cluster.withSession(upstream, session => createSlots(cluster, upstream, session), options.signal)
   return await turn(cluster, { name, upstream, conninfo: cluster.runtime.standbyConninfo(name), ...options })
@@ -95,24 +103,6 @@ async function turn(cluster: Cluster, { name, upstream, conninfo, ...options }: 
   return { node: name, from: upstream, isCascading: from.role === 'standby', timeline: status.timeline }
 }
 
-/** @throws LabError UNREACHABLE, UNKNOWN_NODE */
-function requireStandby(name: string, all: readonly NodeStatus[]): StandbyStatus {
-  const status = requireAnswer(name, all)
-  if (status.role === 'standby') return status
-  throw new LabError('UNKNOWN_NODE', `${name} is the primary, and follows nobody`, {
-    hint: 'pnpm run status shows which nodes are standbys; pnpm run switchover lets the primary change places with one.',
-  })
-}
-
-/** @throws LabError UNREACHABLE */
-function requireAnswer(name: string, all: readonly NodeStatus[]): Exclude<NodeStatus, { role: 'unreachable' }> {
-  const status = all.find(candidate => candidate.name === name)
-  if (status !== undefined && status.role !== 'unreachable') return status
-  throw new LabError('UNREACHABLE', `${name} is ${status?.state}, and does not answer`, {
-    hint: 'pnpm run status shows which nodes answer; pnpm run up brings the cluster up.',
-  })
-}
-
 interface Chain {
   readonly name: string
   readonly upstream: string
@@ -123,7 +113,7 @@ interface Chain {
 /** Goes up from `upstream` to the primary. Whoever is on the way must answer, or nobody knows where the way leads. */
 async function refuseLoop(cluster: Cluster, { name, upstream, all, signal }: Chain): Promise<void> {
   const way = [upstream]
-  for (let at = upstream; requireAnswer(at, all).role === 'standby';) {
+  for (let at = upstream; requireAnswer(all, at).role === 'standby';) {
     const next = await readUpstream(cluster, at, signal)
     if (next.kind !== 'node') return
     way.push(next.name)
@@ -138,62 +128,17 @@ const loop = (fact: string): LabError =>
     hint: 'Name another node with --from; with the name of the primary it follows the primary again.',
   })
 
-interface SlotPlace {
-  readonly on: string
-  readonly of: string
-}
-
-/** Whether there was none. */
-async function createSlot(cluster: Cluster, { on, of }: SlotPlace): Promise<boolean> {
-  return (await cluster.withSession(on, session => session.query(CREATE_MISSING, [of]))).length > 0
-}
-
-const CREATE_MISSING = `SELECT pg_create_physical_replication_slot($1)
-WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`
-
 /** The slot through which it streamed until now would retain WAL for nobody: on a standby it goes, on the primary it is empty again. */
 async function leaveNoSlot(
   cluster: Cluster,
   name: string,
   { upstream, ...options }: FollowOptions & { readonly upstream: string },
 ): Promise<void> {
-  const all = await waitUntil(released(cluster, { name, upstream }), options)
-  for (const { name: node, role } of all) {
+  for (const { name: node, role } of await cluster.status(options.signal)) {
     if (node === name || node === upstream || role === 'unreachable') continue
-    await dropSlot(cluster, { on: node, of: name })
+    await dropSlot(cluster, node, { of: name, ...options })
     if (role === 'primary') {
       await cluster.withSession(node, session => createSlots(cluster, node, session), options.signal)
     }
   }
 }
-
-/** The old sender notices a moment later than the new one that it has gone. */
-function released(cluster: Cluster, { name, upstream }: { name: string; upstream: string }): Condition<NodeStatus[]> {
-  return {
-    what: `${name} to have left its former upstream`,
-    observe: async signal => {
-      const all = await cluster.status(signal)
-      const holder = all.find(
-        status =>
-          status.name !== upstream &&
-          status.role !== 'unreachable' &&
-          status.slots.some(({ slotName, active }) => slotName === name && active),
-      )
-      return holder === undefined ? met(all) : notMet(`the slot ${name} on ${holder.name} is active`)
-    },
-  }
-}
-
-/** Unless it is in use. */
-async function dropSlot(cluster: Cluster, { on, of }: SlotPlace): Promise<void> {
-  try {
-    await cluster.withSession(on, session => session.query(DROP_IDLE, [of]))
-  } catch (error) {
-    if (codeOf(error) !== OBJECT_IN_USE) throw error
-  }
-}
-
-const OBJECT_IN_USE = '55006'
-
-const DROP_IDLE = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
-WHERE slot_name = $1 AND slot_type = 'physical' AND NOT active`

@@ -3,6 +3,7 @@
  */
 import { codeOf, isLabError, LabError, messageOf } from '../errors.ts'
 import { connect, type Session } from '../postgres/connection.ts'
+import { literal } from '../postgres/sql.ts'
 import { readServer, type PrimaryServer, type StandbyServer } from '../postgres/status.ts'
 import type { Endpoint, NodeState, Runtime } from '../runtime/runtime.ts'
 import { CLIENTS, LinkGroup } from './link-group.ts'
@@ -222,13 +223,23 @@ export function primaryOf(all: readonly NodeStatus[]): PrimaryStatus {
 export const standbysOf = (all: readonly NodeStatus[]): StandbyStatus[] =>
   all.filter(status => status.role === 'standby')
 
-/** The standby of that name. @throws LabError NO_CANDIDATE when it is none, naming those there are */
+/** The node of that name, which answers. @throws LabError UNREACHABLE */
+export function requireAnswer(all: readonly NodeStatus[], name: string): PrimaryStatus | StandbyStatus {
+  const status = all.find(candidate => candidate.name === name)
+  if (status !== undefined && status.role !== 'unreachable') return status
+  throw new LabError('UNREACHABLE', `${name} is ${status?.state}, and does not answer`, {
+    hint: 'pnpm run status shows which nodes answer; pnpm run up brings the cluster up.',
+  })
+}
+
+/** The standby of that name. @throws LabError UNKNOWN_NODE when it is the primary; UNREACHABLE */
 export function requireStandby(all: readonly NodeStatus[], name: string): StandbyStatus {
-  const standbys = standbysOf(all)
-  const found = standbys.find(standby => standby.name === name)
-  if (found !== undefined) return found
-  throw new LabError('NO_CANDIDATE', `${name} is no standby that answers`, {
-    hint: `The standbys are ${standbys.map(standby => standby.name).join(', ')}.`,
+  const status = requireAnswer(all, name)
+  if (status.role === 'standby') return status
+  throw new LabError('UNKNOWN_NODE', `${name} is the primary, and no standby`, {
+    hint: `The standbys are ${standbysOf(all)
+      .map(standby => standby.name)
+      .join(', ')}.`,
   })
 }
 
@@ -251,5 +262,5 @@ const inlined = (text: string, values: readonly Value[]): string =>
   text.replace(/\$(\d+)/g, (whole, at: string) => {
     const value = values[Number(at) - 1]
     if (value === undefined) return whole
-    return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value)
+    return typeof value === 'string' ? literal(value) : String(value)
   })

@@ -52,6 +52,25 @@ export async function isHeldBack(cluster: Cluster, standby: StandbyStatus, signa
 const HELD_BACK = `SELECT FROM pg_stat_activity
 WHERE backend_type = 'startup' AND wait_event IN ('RecoveryApplyDelay', 'RecoveryPause')`
 
+/** `name` answers in that role. */
+export function hasRole<R extends 'primary' | 'standby'>(
+  cluster: Cluster,
+  name: string,
+  role: R,
+): Condition<Extract<NodeStatus, { role: R }>> {
+  return {
+    what: `${name} to answer as a ${role}`,
+    observe: async signal => {
+      const status = await cluster.nodeStatus(name, signal)
+      await requireAlive(cluster, status)
+      return isOf(status, role) ? met(status) : notMet(describe(status))
+    },
+  }
+}
+
+const isOf = <R extends NodeStatus['role']>(status: NodeStatus, role: R): status is Extract<NodeStatus, { role: R }> =>
+  status.role === role
+
 /** `name` has replayed everything up to `lsn`. */
 export function caughtUp(cluster: Cluster, name: string, lsn: Lsn): Condition<StandbyStatus> {
   return {
@@ -106,6 +125,24 @@ export function healthy(cluster: Cluster): Condition<PrimaryStatus> {
           return notMet(describe(status))
       }
       return met(primary)
+    },
+  }
+}
+
+/** A question, asked as the lab's role, which returns a row when what is waited for has happened. */
+export interface Question {
+  /** As the end of a sentence: `a commit to wait for a standby`. */
+  readonly what: string
+  readonly text: string
+}
+
+/** Met by the first row that `text` returns on `node`. */
+export function returnsRow<T extends object>(cluster: Cluster, node: string, { what, text }: Question): Condition<T> {
+  return {
+    what,
+    observe: async signal => {
+      const [row] = await cluster.withSession(node, session => session.query<T>(text), signal)
+      return row === undefined ? notMet(`${node} returns no row`) : met(row)
     },
   }
 }

@@ -9,12 +9,13 @@
  * over no other upstream, and after a restart it streams only when it has applied what it has: until then its slot retains
  * WAL on the primary. And a commit with synchronous_commit=remote_apply that waits for it waits out the delay.
  */
-import { codeOf, isLabError, LabError } from '../errors.ts'
+import { undoable } from '../dispose.ts'
+import { codeOf, isLabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
-import type { Cluster, StandbyStatus } from './cluster.ts'
-import { describe, requireAlive } from './conditions.ts'
+import { requireStandby, type Cluster, type StandbyStatus } from './cluster.ts'
+import { caughtUp, describe, requireAlive } from './conditions.ts'
 import { changeSettings, restoreSettings, type ChangeOptions } from './settings.ts'
 
 export interface DelayOptions extends ChangeOptions {
@@ -33,32 +34,11 @@ export async function delay(
   { byMs, ...options }: DelayOptions,
 ): Promise<StandbyStatus> {
   const { name } = cluster.node(node)
-  await requireStandby(cluster, name, options.signal)
+  requireStandby([await cluster.nodeStatus(name, options.signal)], name)
   const value = byMs === 0 ? null : formatDuration(byMs)
   await changeSettings(cluster, name, { settings: { recovery_min_apply_delay: value }, ...options })
-  return await waitUntil(appliesAfter(cluster, name, byMs), options)
+  return requireStandby([await cluster.nodeStatus(name, options.signal)], name)
 }
-
-async function requireStandby(cluster: Cluster, name: string, signal: AbortSignal | undefined): Promise<StandbyStatus> {
-  const status = await cluster.nodeStatus(name, signal)
-  if (status.role === 'standby') return status
-  if (status.role === 'primary') {
-    throw new LabError('UNKNOWN_NODE', `${name} is the primary, and only a standby can be delayed`, {
-      hint: 'pnpm run status shows which nodes are standbys.',
-    })
-  }
-  throw new LabError('UNREACHABLE', `${name} is ${status.state}, and does not answer`, {
-    hint: 'pnpm run status shows which nodes answer; pnpm run up brings the cluster up.',
-  })
-}
-
-const appliesAfter = (cluster: Cluster, name: string, ms: number): Condition<StandbyStatus> => ({
-  what: `${name} to take over recovery_min_apply_delay`,
-  observe: async signal => {
-    const status = await cluster.nodeStatus(name, signal)
-    return status.role === 'standby' && status.recoveryMinApplyDelayMs === ms ? met(status) : notMet(describe(status))
-  },
-})
 
 /**
  * Pauses replay on a standby; it goes on receiving. Returns when nothing more is applied. Disposing of what it returns lets
@@ -67,16 +47,12 @@ const appliesAfter = (cluster: Cluster, name: string, ms: number): Condition<Sta
  */
 export async function pauseReplay(cluster: Cluster, node: string, options: ChangeOptions): Promise<AsyncDisposable> {
   const { name } = cluster.node(node)
-  await requireStandby(cluster, name, options.signal)
-  const dispose = (): Promise<void> => resumeReplay(cluster, name)
-  try {
+  requireStandby([await cluster.nodeStatus(name, options.signal)], name)
+  const pause = async (): Promise<void> => {
     await cluster.query(name, 'SELECT pg_wal_replay_pause()', { as: 'superuser', signal: options.signal })
     await waitUntil(appliesNothing(cluster, name), options)
-  } catch (error) {
-    await dispose()
-    throw error
   }
-  return { [Symbol.asyncDispose]: dispose }
+  return await undoable(pause, () => resumeReplay(cluster, name))
 }
 
 /**
@@ -91,17 +67,15 @@ export async function replayUntil(
   { lsn, ...options }: ChangeOptions & { readonly lsn: Lsn },
 ): Promise<AsyncDisposable> {
   const { name } = cluster.node(node)
-  const { recoveryMinApplyDelayMs: ms } = await requireStandby(cluster, name, options.signal)
+  const { recoveryMinApplyDelayMs: ms } = requireStandby([await cluster.nodeStatus(name, options.signal)], name)
   const before = { ...NO_TARGET, recovery_min_apply_delay: ms === 0 ? null : formatDuration(ms) }
-  let healing: Promise<void> | undefined
   const heal = async (): Promise<void> => {
     await restoreSettings(cluster, name, { settings: before, timeoutMs: options.timeoutMs })
     if ((await cluster.runtime.state(name)) !== 'running') return
     await restart(cluster, name)
     await waitUntil(answers(cluster, name), { timeoutMs: options.timeoutMs })
   }
-  const dispose = async (): Promise<void> => (healing ??= heal())
-  try {
+  const replay = async (): Promise<void> => {
     for (const [setting, value] of Object.entries({ ...TARGET, recovery_target_lsn: formatLsn(lsn) })) {
       await cluster.query(name, `ALTER SYSTEM SET ${setting} TO '${value}'`, {
         as: 'superuser',
@@ -109,12 +83,10 @@ export async function replayUntil(
       })
     }
     await restart(cluster, name)
-    await waitUntil(stopsBefore(cluster, name, lsn), options)
-  } catch (error) {
-    await dispose()
-    throw error
+    // It pauses when it comes upon a record from there on; while there is none, it waits for one.
+    await waitUntil(caughtUp(cluster, name, lsn), options)
   }
-  return { [Symbol.asyncDispose]: dispose }
+  return await undoable(replay, heal)
 }
 
 // https://www.postgresql.org/docs/current/runtime-config-wal.html#RUNTIME-CONFIG-WAL-RECOVERY-TARGET
@@ -132,16 +104,6 @@ const answers = (cluster: Cluster, name: string): Condition<undefined> => ({
     const status = await cluster.nodeStatus(name, signal)
     await requireAlive(cluster, status)
     return status.role === 'unreachable' ? notMet(describe(status)) : met(undefined)
-  },
-})
-
-/** It pauses when it comes upon a record from there on; while there is none, it waits for one. */
-const stopsBefore = (cluster: Cluster, name: string, lsn: Lsn): Condition<undefined> => ({
-  what: `${name} to apply everything up to ${formatLsn(lsn)}`,
-  observe: async signal => {
-    const status = await cluster.nodeStatus(name, signal)
-    await requireAlive(cluster, status)
-    return status.role === 'standby' && status.replayLsn >= lsn ? met(undefined) : notMet(describe(status))
   },
 })
 

@@ -8,7 +8,7 @@ import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { furthestLsn } from '../postgres/status.ts'
 import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
 import { standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
-import { describe, senderOf } from './conditions.ts'
+import { describe, hasRole, senderOf } from './conditions.ts'
 import { cutFromWal } from './faults/replication.ts'
 import type { ChangeOptions } from './settings.ts'
 import { createSlots } from './slots.ts'
@@ -214,12 +214,7 @@ export async function promote(
   const statement = 'SELECT pg_promote(wait => false)'
   cluster.emit({ kind: 'sql', node, text: statement })
   await cluster.withSession(node, session => session.query(statement), options.signal)
-  const promoted: Condition<number> = {
-    what: `${node} to be promoted`,
-    observe: async signal => {
-      const status = await cluster.nodeStatus(node, signal)
-      return status.role === 'primary' ? met(status.timeline) : notMet(describe(status))
-    },
-  }
-  return await waitUntil(promoted, { ...options, intervalMs: 1, hint: `pnpm run logs ${node} shows what holds it up.` })
+  const hint = `pnpm run logs ${node} shows what holds it up.`
+  const { timeline } = await waitUntil(hasRole(cluster, node, 'primary'), { ...options, intervalMs: 1, hint })
+  return timeline
 }

@@ -2,7 +2,7 @@
  * The links of one kind in a cluster (between its nodes, or in front of them): there for as long as somebody holds them,
  * and with all that is imposed on the ways between.
  */
-import { Disposer } from '../dispose.ts'
+import { Disposer, once } from '../dispose.ts'
 import { Link, type Impairment } from '../runtime/links.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 
@@ -100,10 +100,4 @@ async function impose(
 ): Promise<void> {
   const impairment = rule(route)
   if (impairment !== undefined) imposed.use(await link.impose(impairment))
-}
-
-/** A disposal which happens once: a second one waits for the first. */
-export function once(dispose: () => Promise<void>): AsyncDisposable {
-  let disposed: Promise<void> | undefined
-  return { [Symbol.asyncDispose]: () => (disposed ??= dispose()) }
 }

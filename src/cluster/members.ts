@@ -13,7 +13,7 @@ import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import { primaryOf, standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
 import { streaming } from './conditions.ts'
 import { changeSettings, readSetting, type ChangeOptions } from './settings.ts'
-import { createSlots } from './slots.ts'
+import { createSlots, dropSlot } from './slots.ts'
 import { nameToday } from './synchronous.ts'
 
 export interface AddReplicaOptions {
@@ -192,28 +192,3 @@ const connectsAnew = (
     return now !== undefined && now !== before ? met(undefined) : notMet(now === undefined ? 'none' : 'the old one')
   },
 })
-
-/** The sender of a standby that has just ended may hold the slot for a moment longer. */
-async function dropSlot(
-  cluster: Cluster,
-  node: string,
-  { of, ...options }: ChangeOptions & { readonly of: string },
-): Promise<void> {
-  const gone: Condition<undefined> = {
-    what: `the slot ${of} on ${node} to be unused, and dropped`,
-    observe: async signal =>
-      await cluster.withSession(
-        node,
-        async session => {
-          await session.query(DROP, [of])
-          const [left] = await session.query('SELECT FROM pg_replication_slots WHERE slot_name = $1', [of])
-          return left === undefined ? met(undefined) : notMet('it is in use')
-        },
-        signal,
-      ),
-  }
-  await waitUntil(gone, options)
-}
-
-const DROP = `
-SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active`

@@ -3,6 +3,7 @@
  * With pg_rewind when it serves, else by a fresh clone; the result says which, and why.
  */
 import { isLabError, LabError } from '../errors.ts'
+import { formatConninfo } from '../postgres/conninfo.ts'
 import { lastLines } from '../runtime/command.ts'
 import { waitUntil, type Condition, type Observation } from '../wait.ts'
 import type { Cluster, PrimaryStatus, StandbyStatus } from './cluster.ts'
@@ -98,11 +99,16 @@ async function rewind({
 /** How programs that run beside a node reach another one, as the lab's role; the password is in their PGPASSFILE. */
 export function libpqSource({ runtime, topology }: Cluster, node: string): string {
   const { host, port } = runtime.peerEndpoint(node)
-  return `host=${host} port=${port} user=${quoted(topology.lab.user)} dbname=${quoted(topology.database)} connect_timeout=10`
+  return formatConninfo(
+    new Map([
+      ['host', host],
+      ['port', String(port)],
+      ['user', topology.lab.user],
+      ['dbname', topology.database],
+      ['connect_timeout', '10'],
+    ]),
+  )
 }
-
-/** https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE */
-const quoted = (value: string): string => `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
 async function clone(
   attempt: Attempt,

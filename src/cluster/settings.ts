@@ -1,10 +1,12 @@
 /**
  * Settings of a running server, changed with ALTER SYSTEM: they outlive a restart, and go with a clone or a rewind.
  */
+import { undoable } from '../dispose.ts'
 import { isLabError, LabError } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
+import { literal } from '../postgres/sql.ts'
 import { lastLines } from '../runtime/command.ts'
-import { met, notMet, waitUntil } from '../wait.ts'
+import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
 
 /** Setting → value; null resets it. */
@@ -31,10 +33,12 @@ export async function changeSettings(
     cluster.emit({ kind: 'sql', node, text: statement })
     await session.query(statement)
   }
+  const limits = { timeoutMs, intervalMs: 2, signal }
+  const [before] = await session.query<Loaded>(LOADED)
   await session.query('SELECT pg_reload_conf()')
+  await waitUntil(hasLoaded(session, { node, before: before?.at }), limits)
   for (const [name, value] of Object.entries(settings)) {
-    if (value !== null)
-      await waitUntil(hasSetting(session, { node, name, value }), { timeoutMs, intervalMs: 2, signal })
+    if (value !== null) await waitUntil(hasSetting(session, { node, name, value }), limits)
   }
 }
 
@@ -75,15 +79,10 @@ export async function temporarySettings(
   change: ChangeOptions & { readonly settings: Readonly<Record<string, string>> },
 ): Promise<AsyncDisposable> {
   const settings = Object.fromEntries(Object.keys(change.settings).map(name => [name, null]))
-  const dispose = async (): Promise<void> =>
-    await restoreSettings(cluster, node, { settings, timeoutMs: change.timeoutMs })
-  try {
-    await changeSettings(cluster, node, change)
-  } catch (error) {
-    await dispose()
-    throw error
-  }
-  return { [Symbol.asyncDispose]: dispose }
+  return await undoable(
+    () => changeSettings(cluster, node, change),
+    () => restoreSettings(cluster, node, { settings, timeoutMs: change.timeoutMs }),
+  )
 }
 
 /** ALTER SYSTEM by hand. https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-CONFIGURATION-FILE */
@@ -97,10 +96,28 @@ for (( ; $#; )); do
   shift 2
 done`
 
+interface Loaded {
+  readonly at: string
+}
+
+/** Of this session; a session that begins later has them, too, because the postmaster is the first to load them. */
+const LOADED = 'SELECT pg_conf_load_time()::text AS at'
+
+const hasLoaded = (
+  session: Session,
+  { node, before }: { readonly node: string; readonly before: string | undefined },
+): Condition<undefined> => ({
+  what: `${node} to load its configuration`,
+  observe: async () => {
+    const [now] = await session.query<Loaded>(LOADED)
+    return now?.at === before ? notMet('it has not yet') : met(undefined)
+  },
+})
+
 const hasSetting = (
   session: Session,
   { node, name, value }: { readonly node: string; readonly name: string; readonly value: string },
-): Parameters<typeof waitUntil<undefined>>[0] => ({
+): Condition<undefined> => ({
   what: `${node} to take over ${name}`,
   observe: async () => {
     const seen = await readSetting(session, name)
@@ -113,6 +130,3 @@ export async function readSetting(session: Session, name: string): Promise<strin
   const [row] = await session.query<{ value: string }>('SELECT current_setting($1) AS value', [name])
   return row?.value ?? ''
 }
-
-/** As an SQL string: standard_conforming_strings has been on since 9.1. */
-const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`

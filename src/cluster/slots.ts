@@ -5,7 +5,9 @@
  */
 import { codeOf } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
+import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
+import type { ChangeOptions } from './settings.ts'
 
 /**
  * Creates on `node` (a primary, or a standby about to be one) the slots that are missing, and anew those that are lost.
@@ -38,6 +40,43 @@ export async function dropLeftoverSlots(cluster: Cluster, node: string, signal?:
 const DROP_LEFTOVER = `
 SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
 WHERE slot_name = ANY($1) AND slot_type = 'physical' AND NOT active AND pg_is_in_recovery()`
+
+/** Makes a slot on `node`, whatever its role. Returns whether there was none. */
+export async function createSlot(cluster: Cluster, node: string, { of }: { readonly of: string }): Promise<boolean> {
+  return (await cluster.withSession(node, session => session.query(CREATE_ONE, [of]))).length > 0
+}
+
+const CREATE_ONE = `SELECT pg_create_physical_replication_slot($1)
+WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`
+
+/**
+ * Drops a slot that nobody needs any more. The sender of a standby that has just ended, or left, holds it for a moment longer.
+ * @throws LabError UNREACHABLE, TIMEOUT
+ */
+export async function dropSlot(
+  cluster: Cluster,
+  node: string,
+  { of, ...options }: ChangeOptions & { readonly of: string },
+): Promise<void> {
+  const dropped: Condition<undefined> = {
+    what: `the slot ${of} on ${node} to be unused, and dropped`,
+    observe: signal =>
+      cluster.withSession(
+        node,
+        async session => {
+          await besideOthers(1, () => session.query(DROP_IDLE, [of]))
+          const [left] = await session.query('SELECT FROM pg_replication_slots WHERE slot_name = $1', [of])
+          return left === undefined ? met(undefined) : notMet('it is in use')
+        },
+        signal,
+      ),
+  }
+  await waitUntil(dropped, options)
+}
+
+const DROP_IDLE = `
+SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+WHERE slot_name = $1 AND slot_type = 'physical' AND NOT active`
 
 const otherNodes = (cluster: Cluster, node: string): string[] =>
   cluster.nodes.map(({ name }) => name).filter(name => name !== node)

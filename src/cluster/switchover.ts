@@ -19,7 +19,7 @@ import {
   type PrimaryStatus,
   type StandbyStatus,
 } from './cluster.ts'
-import { caughtUp, describe, isFollowing, isHeldBack, senderOf } from './conditions.ts'
+import { caughtUp, describe, hasRole, isFollowing, isHeldBack, senderOf } from './conditions.ts'
 import { readFork, type Divergence } from './divergence.ts'
 import { promote, type Failover } from './failover.ts'
 import { createSlots, dropLeftoverSlots } from './slots.ts'
@@ -48,7 +48,7 @@ const CATCH_UP_MS = 5_000
 /**
  * Lets `to` and the primary change places; returns when every other node streams from the new primary.
  * @throws LabError NOT_READY when a check fails, and nothing was changed; ABORTED when it was given up after the shutdown, and
- * the old primary goes on; NO_CANDIDATE, UNKNOWN_NODE, NO_PRIMARY, TIMEOUT
+ * the old primary goes on; UNKNOWN_NODE, UNREACHABLE, NO_PRIMARY, TIMEOUT
  */
 export async function switchover(cluster: Cluster, options: SwitchoverOptions): Promise<Switchover> {
   const { catchUpMs = CATCH_UP_MS, timeoutMs, signal } = options
@@ -179,14 +179,7 @@ function replayedPast(cluster: Cluster, node: string, lsn: Lsn): Condition<undef
 async function goOn(cluster: Cluster, old: string): Promise<void> {
   if ((await cluster.runtime.state(old)) === 'running') await cluster.runtime.crash(old)
   cluster.emit({ kind: 'command', node: old, text: await cluster.runtime.start(old) })
-  const accepts: Condition<undefined> = {
-    what: `${old} to accept writes again`,
-    observe: async signal => {
-      const status = await cluster.nodeStatus(old, signal)
-      return status.role === 'primary' ? met(undefined) : notMet(describe(status))
-    },
-  }
-  await waitUntil(accepts, { timeoutMs: RESTART_TIMEOUT_MS, intervalMs: 2 })
+  await waitUntil(hasRole(cluster, old, 'primary'), { timeoutMs: RESTART_TIMEOUT_MS, intervalMs: 2 })
 }
 
 /** Recovery of what was written since the checkpoint before the shutdown: seconds on a slow disk. */

@@ -2,6 +2,7 @@
  * Synchronous replication, set up on every node, for good or for a while. All nodes have the same settings and all names are
  * in them, so they are right after a failover or a switchover too, whoever is the primary then.
  */
+import { undoable } from '../dispose.ts'
 import { LabError } from '../errors.ts'
 import {
   synchronousStandbyNames,
@@ -74,14 +75,10 @@ export async function setSynchronous(
     synchronous_standby_names: before.synchronousStandbyNames || null,
     synchronous_commit: before.synchronousCommit === 'on' ? null : before.synchronousCommit,
   }
-  const dispose = async (): Promise<void> => await setEverywhere(cluster, former, options.timeoutMs)
-  try {
-    await synchronise(cluster, setting, options)
-  } catch (error) {
-    await dispose()
-    throw error
-  }
-  return { [Symbol.asyncDispose]: dispose }
+  return await undoable(
+    () => synchronise(cluster, setting, options),
+    () => setEverywhere(cluster, former, options.timeoutMs),
+  )
 }
 
 /** Names today's nodes in the settings, if they were made by {@link synchronise}: after one was added or removed. */

@@ -8,7 +8,7 @@ import { furthestLsn } from '../postgres/status.ts'
 import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
 import { primaryOf, standbysOf } from './cluster.ts'
 import type { Cluster, NodeStatus, PrimaryStatus, StandbyStatus } from './cluster.ts'
-import { describe, healthy, isFollowing, isHeldBack, requireAlive, streaming } from './conditions.ts'
+import { describe, hasRole, healthy, isFollowing, isHeldBack, requireAlive, streaming } from './conditions.ts'
 import { endPause } from './delay.ts'
 import { readFork } from './divergence.ts'
 import { promote } from './failover.ts'
@@ -153,7 +153,7 @@ async function bringBack(
   if (state === 'frozen') await runtime.thaw(name)
   if (state === 'stopped' || state === 'absent') await runtime.start(name, { signal: options.signal })
   const patience = status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)
-  const standby = await waitUntil(isStandby(cluster, name), { ...options, timeoutMs: patience })
+  const standby = await waitUntil(hasRole(cluster, name, 'standby'), { ...options, timeoutMs: patience })
   await goOnReplaying(cluster, standby, options)
   await followPrimary(cluster, name, options)
   const why = await whyNotStreaming(cluster, name, { ...options, timeoutMs: patience }).catch((error: unknown) => {
@@ -164,17 +164,6 @@ async function bringBack(
   cluster.emit({ kind: 'remark', text: `${name} cannot follow ${primary} as it is: ${why}` })
   const back = await rejoin(cluster, name, options)
   cluster.emit({ kind: 'remark', text: `${name} is back by ${back.by}: ${back.why}` })
-}
-
-function isStandby(cluster: Cluster, name: string): Condition<StandbyStatus> {
-  return {
-    what: `${name} to answer as a standby`,
-    observe: async signal => {
-      const status = await cluster.nodeStatus(name, signal)
-      await requireAlive(cluster, status)
-      return status.role === 'standby' ? met(status) : notMet(describe(status))
-    },
-  }
 }
 
 /** What a lab that was killed has left paused. With a delay it is left to whoever gets back a table there. */
@@ -190,7 +179,7 @@ async function goOnReplaying(
   }
   cluster.emit({ kind: 'remark', text: `replay was paused on ${name}: it goes on` })
   await endPause(cluster, name, options)
-  await waitUntil(isStandby(cluster, name), options)
+  await waitUntil(hasRole(cluster, name, 'standby'), options)
 }
 
 /** A standby that cascades, or whose primary_conninfo a lab that was killed has left changed, needs neither rewind nor clone. */

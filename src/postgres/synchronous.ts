@@ -7,6 +7,12 @@
 export const synchronousStandbys = ['asynchronous', 'one', 'quorum'] as const
 export type SynchronousStandbys = (typeof synchronousStandbys)[number]
 
+/** The same, as words that a person types. */
+export const synchronousWords = ['off', 'one', 'quorum'] as const
+export type SynchronousWord = (typeof synchronousWords)[number]
+
+export const standbysFor = (word: SynchronousWord): SynchronousStandbys => (word === 'off' ? 'asynchronous' : word)
+
 /** Values of synchronous_commit, from the least to the most that a commit waits for. */
 export const synchronousCommits = ['off', 'local', 'remote_write', 'on', 'remote_apply'] as const
 export type SynchronousCommit = (typeof synchronousCommits)[number]

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
 import { messageOf } from '../errors.ts'
 import { spreadOf } from '../measure/statistics.ts'
+import type { SynchronousWord } from '../postgres/synchronous.ts'
 import { historyLines } from '../workload/history-lines.ts'
 import type { ChaosAction } from '../workload/chaos/plan.ts'
 import type { ChaosRound, FailedRound, Soak } from '../workload/chaos/soak.ts'
@@ -20,7 +21,7 @@ export interface ChaosDocument {
   readonly seed: number
   /** Null when rounds were asked for. */
   readonly minutes: number | null
-  readonly sync: 'off' | 'one' | 'quorum'
+  readonly sync: SynchronousWord
   readonly load: { readonly ratePerSecond: number; readonly connections: number }
   readonly rounds: readonly ChaosRound[]
   readonly verdict: Soak['verdict']

@@ -75,6 +75,16 @@ export interface NetworkControl {
     | undefined
 }
 
+/** What is there of the cluster on the machine, by name. */
+export interface Traces {
+  /** Running servers, or containers in whatever state. */
+  readonly servers: readonly string[]
+  /** In the cluster's folder and in each volume below it; or the project's volumes. */
+  readonly files: readonly string[]
+  /** What a cluster consists of; not all of it need be there. */
+  readonly expectedFiles: readonly string[]
+}
+
 export interface Runtime extends AsyncDisposable {
   readonly name: 'docker' | 'local'
   /** Which servers these are, for people: `PostgreSQL 17.10 from /usr/lib/postgresql/17/bin`. */
@@ -121,6 +131,8 @@ export interface Runtime extends AsyncDisposable {
   readData(node: string, path: string): Promise<Uint8Array | undefined>
   /** Whether {@link discard} was called since its data was made. */
   isDiscarded(node: string): Promise<boolean>
+  /** What is there of the cluster now: a soak looks whether more and more is left. */
+  traces(): Promise<Traces>
   /** Whether this program (`pg_rewind`) can be run with {@link runOffline}. */
   offers(program: string): Promise<boolean>
 

@@ -18,7 +18,7 @@ import {
   type ClusterEvent,
   type NodeStatus,
 } from '../../src/index.ts'
-import { met, notMet } from '../../src/wait.ts'
+import { receivesNothing } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { expectRefusal, runCli, shellOf } from '../support/cli.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
@@ -111,7 +111,7 @@ describeEachRuntime(
       const { message } = await catchLabError('UNKNOWN_NODE', () =>
         cascade(cluster, 'primary', { from: 'replica1', ...LIMIT }),
       )
-      expect(message).toBe('primary is the primary, and follows nobody')
+      expect(message).toBe('primary is the primary, and no standby')
 
       expect(await cascade(cluster, 'replica2', { from: 'primary', ...LIMIT })).toMatchObject({
         from: 'primary',
@@ -244,11 +244,3 @@ function remarksOf(cluster: Cluster): readonly string[] {
   })
   return remarks
 }
-
-const receivesNothing = (cluster: Cluster, node: string): Parameters<typeof waitUntil<undefined>>[0] => ({
-  what: `${node} to receive nothing`,
-  observe: async () => {
-    const status = await cluster.nodeStatus(node)
-    return status.role === 'standby' && status.walReceiver === null ? met(undefined) : notMet(status.role)
-  },
-})

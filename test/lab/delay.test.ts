@@ -16,10 +16,8 @@ import {
   waitUntil,
   type Cluster,
   type ClusterEvent,
-  type Lsn,
-  type StandbyStatus,
 } from '../../src/index.ts'
-import { met, notMet, type Condition } from '../../src/wait.ts'
+import { nodeTo, received } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { expectRefusal, runCli, shellOf } from '../support/cli.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
@@ -135,7 +133,7 @@ describeEachRuntime(
       expect(await failover(cluster, 'primary', LIMIT)).toMatchObject({ newPrimary: 'replica2' })
       const refused = async (fact: string, ...args: string[]): Promise<void> =>
         expectRefusal(await runCli(['delay', ...args], shellOf(cluster)), { exitCode: 2, fact })
-      await refused('replica2 is the primary, and only a standby can be delayed', 'replica2', '--by', '1s')
+      await refused('replica2 is the primary, and no standby', 'replica2', '--by', '1s')
       await refused('--by is "3 parsecs"', 'replica1', '--by', '3 parsecs')
       await refused('--by is missing', 'replica1')
       const ended = await runCli(['delay', 'replica1', '--by', '0'], shellOf(cluster))
@@ -144,7 +142,10 @@ describeEachRuntime(
       const { currentLsn: target, timeline } = await cluster.primary()
       await replayUntil(cluster, 'replica1', { lsn: target, ...LIMIT }) // and never undone: the lab was killed
       await cluster.query('replica2', 'CREATE TABLE behind_the_target ()')
-      await waitUntil(standsStill(cluster, 'replica1'), LIMIT)
+      await waitUntil(
+        nodeTo(cluster, { node: 'replica1', what: 'stand still', is: s => s.role === 'standby' && s.replayPaused }),
+        LIMIT,
+      )
       await resumeReplay(cluster, 'replica1')
       expect(await cluster.nodeStatus('replica1'), 'resumed at a target it would be a primary').toMatchObject({
         ...{ role: 'standby', replayPaused: true },
@@ -179,20 +180,3 @@ const rulesOf = (cluster: Cluster, node: string): Promise<unknown> =>
 async function written(cluster: Cluster, node: string): Promise<string[]> {
   return (await cluster.query<{ at: string }>(node, 'SELECT at FROM written')).map(({ at }) => at)
 }
-
-const received = (cluster: Cluster, node: string, lsn: Lsn): Condition<StandbyStatus> => ({
-  what: `${node} to receive what is written`,
-  observe: async () => {
-    const status = await cluster.nodeStatus(node)
-    const isThere = status.role === 'standby' && status.receiveLsn !== null && status.receiveLsn >= lsn
-    return isThere ? met(status) : notMet(status.role)
-  },
-})
-
-const standsStill = (cluster: Cluster, node: string): Condition<undefined> => ({
-  what: `${node} to stand still`,
-  observe: async () => {
-    const status = await cluster.nodeStatus(node)
-    return status.role === 'standby' && status.replayPaused ? met(undefined) : notMet(status.role)
-  },
-})

@@ -9,9 +9,10 @@ import { expect, test } from 'vitest'
 import { blackHole, crash, cutFromWal, fillDisk, freeze, isolate, linkClients } from '../../src/index.ts'
 import { caughtUp, changeSettings, describe as inWords, failover, healthy, pauseReplay, slow } from '../../src/index.ts'
 import { met, notMet, startWriter, streaming, up, waitUntil } from '../../src/index.ts'
-import type { Cluster, Condition, Lsn, NodeStatus, Writer } from '../../src/index.ts'
+import type { Cluster, Condition, Lsn, Writer } from '../../src/index.ts'
 import { run } from '../../src/runtime/command.ts'
 import { parseConninfo } from '../../src/postgres/conninfo.ts'
+import { nodeTo, receivesNothing } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import {
   describeEachRuntime,
@@ -134,14 +135,14 @@ describeEachRuntime(
         const isolated = await isolate(cluster, 'primary', LIMIT)
         await write(cluster)
         await waitUntil(
-          status(cluster, 'primary', is => is.role === 'primary' && is.replication.length === 0),
+          nodeTo(cluster, {
+            node: 'primary',
+            what: 'have noticed',
+            is: s => s.role === 'primary' && s.replication.length === 0,
+          }),
           LIMIT,
         )
-        for (const name of BOTH_STANDBYS)
-          await waitUntil(
-            status(cluster, name, is => is.role === 'standby' && is.walReceiver === null),
-            LIMIT,
-          )
+        for (const name of BOTH_STANDBYS) await waitUntil(receivesNothing(cluster, name), LIMIT)
 
         await crash(cluster, 'primary')
         await failover(cluster, 'primary', { to: 'replica1', ...LIMIT })
@@ -284,14 +285,6 @@ const conninfos = (cluster: Cluster, nodes = cluster.nodes.map(({ name }) => nam
 /** A node that was rewound has the primary_conninfo of the node that it was rewound from: the same, worded otherwise. */
 const addressesIn = (all: readonly string[]): unknown[] =>
   all.map(parseConninfo).map(conninfo => [conninfo.get('host'), conninfo.get('port')])
-
-const status = (cluster: Cluster, name: string, is: (status: NodeStatus) => boolean): Condition<undefined> => ({
-  what: `${name} to have noticed`,
-  observe: async signal => {
-    const seen = await cluster.nodeStatus(name, signal)
-    return is(seen) ? met(undefined) : notMet(inWords(seen))
-  },
-})
 
 const timedOut = (writer: Writer): Condition<undefined> => ({
   what: 'a write that had no answer in time',

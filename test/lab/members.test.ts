@@ -5,8 +5,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { addReplica, crash, failover, openLab, removeReplica, startWriter, up } from '../../src/index.ts'
-import { healthy, met, notMet, waitUntil } from '../../src/index.ts'
-import type { Cluster, Condition, Endpoint, StatusDocument } from '../../src/index.ts'
+import { hasRole, healthy, waitUntil } from '../../src/index.ts'
+import type { Cluster, Endpoint, StatusDocument } from '../../src/index.ts'
 import { parseConninfo } from '../../src/postgres/conninfo.ts'
 import { run } from '../../src/runtime/command.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
@@ -58,7 +58,7 @@ describeEachRuntime('a replica that is added', runtime => {
 
       await cluster.runtime.down({ keepData: true })
       await cluster.runtime.up(LIMIT)
-      await waitUntil(primaryAgain(cluster, 'replica3'), LIMIT)
+      await waitUntil(hasRole(cluster, 'replica3', 'primary'), LIMIT)
       await waitUntil(healthy(cluster), LIMIT)
       expect(cluster.nodes.map(({ name }) => name)).toEqual(['primary', 'replica1', 'replica2', 'replica3'])
       expect((await cli.run('down')).exitCode).toBe(0)
@@ -114,14 +114,6 @@ async function conninfo(cluster: Cluster, node: string): Promise<string> {
   const question = "SELECT current_setting('primary_conninfo') AS text"
   return (await cluster.query<{ text: string }>(node, question, { as: 'superuser' }))[0]!.text
 }
-
-const primaryAgain = (cluster: Cluster, node: string): Condition<undefined> => ({
-  what: `${node} to be the primary again`,
-  observe: async () => {
-    const { role } = await cluster.nodeStatus(node)
-    return role === 'primary' ? met(undefined) : notMet(role)
-  },
-})
 
 /** Whom a conninfo names; a port that is written once is that of each. */
 function peersIn(text: string): string[] {

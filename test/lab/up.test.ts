@@ -9,11 +9,9 @@ import {
   caughtUp,
   crash,
   cutFromWal,
-  describe,
   failover,
+  hasRole,
   healthy,
-  met,
-  notMet,
   parseLsn,
   pauseReplay,
   stop,
@@ -21,8 +19,8 @@ import {
   waitUntil,
   type Cluster,
   type ClusterEvent,
-  type Condition,
 } from '../../src/index.ts'
+import { received } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { Disposer } from '../../src/dispose.ts'
 import { findBinaries } from '../../src/runtime/binaries.ts'
@@ -95,15 +93,7 @@ describeEachRuntime('up', runtime => {
     await using cut = await cutFromWal(cluster, ['replica1'], LIMIT)
     await cluster.query('primary', 'CREATE TABLE received AS SELECT 1 AS id')
     const { currentLsn } = await cluster.primary()
-    const received: Condition<undefined> = {
-      what: 'replica2 to receive it',
-      observe: async () => {
-        const status = await cluster.nodeStatus('replica2')
-        const has = status.role === 'standby' && status.receiveLsn !== null && status.receiveLsn >= currentLsn
-        return has ? met(undefined) : notMet(describe(status))
-      },
-    }
-    await waitUntil(received, LIMIT)
+    await waitUntil(received(cluster, 'replica2', currentLsn), LIMIT)
     await crash(cluster, 'primary')
     await cluster.runtime.discard('primary')
     await cut[Symbol.asyncDispose]()
@@ -130,7 +120,7 @@ describeEachRuntime('a former primary that was not fenced', runtime => {
       await using cluster = await startTestCluster(runtime)
       const newPrimary = await replaceAndUnfence(cluster, runtime)
       await cluster.runtime.start('primary')
-      await waitUntil({ what: 'primary to accept writes', observe: () => acceptsWrites(cluster, 'primary') }, LIMIT)
+      await waitUntil(hasRole(cluster, 'primary', 'primary'), LIMIT)
       const error = await catchLabError('SPLIT_BRAIN', () => cluster.primary())
       expect(error.message).toBe(`more than one node accepts writes: primary, ${newPrimary}`)
       expect(await up(cluster, LIMIT)).toMatchObject({ name: newPrimary, timeline: 2 })
@@ -211,14 +201,6 @@ async function replaceAndUnfence(cluster: Cluster, runtime: TestRuntime): Promis
   const removed = await cluster.runtime.runOffline('primary', ['bash', '-c', 'rm "$PGDATA/standby.signal"'])
   expect(removed, runtime).toMatchObject({ exitCode: 0 })
   return newPrimary
-}
-
-async function acceptsWrites(
-  cluster: Cluster,
-  node: string,
-): Promise<{ readonly met: true; readonly value: undefined } | { readonly met: false; readonly seen: string }> {
-  const { role } = await cluster.nodeStatus(node)
-  return role === 'primary' ? { met: true, value: undefined } : { met: false, seen: `${node} is ${role}` }
 }
 
 /** What changes when a server is started anew, or promoted. */

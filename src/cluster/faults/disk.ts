@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { isLabError, LabError } from '../../errors.ts'
 import { lastLines } from '../../runtime/command.ts'
 import type { Cluster } from '../cluster.ts'
-import { once } from '../link-group.ts'
+import { once } from '../../dispose.ts'
 
 export interface FillDiskOptions {
   readonly signal?: AbortSignal | undefined

@@ -8,7 +8,7 @@
  */
 import { LabError } from '../../errors.ts'
 import type { Cluster } from '../cluster.ts'
-import { once } from '../link-group.ts'
+import { once } from '../../dispose.ts'
 
 /** A fault that takes a primary away. */
 export type FailoverFault = 'crash' | 'stop'

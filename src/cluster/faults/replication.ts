@@ -4,6 +4,7 @@
  * would: freezing it would not do, because what was sent waits in its socket and is received when it thaws. And it is told:
  * its connection is closed, while one that is isolated waits for what does not come.
  */
+import { undoable } from '../../dispose.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import type { Cluster } from '../cluster.ts'
 import { describe } from '../conditions.ts'
@@ -21,16 +22,11 @@ export async function cutFromWal(
   options: ChangeOptions,
 ): Promise<AsyncDisposable> {
   const conninfo = new Map<string, string>()
-  let healing: Promise<void> | undefined
-  const dispose = async (): Promise<void> => (healing ??= heal(cluster, conninfo, options.timeoutMs))
-  try {
+  const cut = async (): Promise<void> => {
     for (const node of standbys) conninfo.set(node, await readConninfo(cluster, node, options.signal))
     await Promise.all(standbys.map(node => detach(cluster, node, options)))
-  } catch (error) {
-    await dispose()
-    throw error
   }
-  return { [Symbol.asyncDispose]: dispose }
+  return await undoable(cut, () => heal(cluster, conninfo, options.timeoutMs))
 }
 
 async function detach(cluster: Cluster, node: string, options: ChangeOptions): Promise<void> {

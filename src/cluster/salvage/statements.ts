@@ -2,6 +2,7 @@
  * Lost rows as SQL. Pure.
  */
 import { formatLsn } from '../../postgres/lsn.ts'
+import { literal } from '../../postgres/sql.ts'
 import type { PastFork } from './past-fork.ts'
 
 export interface Header {
@@ -58,5 +59,4 @@ COMMIT;
 const insert = (values: readonly string[]): string => `INSERT INTO salvaged VALUES\n${values.join(',\n')};\n`
 
 /** None of the three types prints anything that COPY escapes. */
-const valuesOf = (line: string): string => `  (${line.split('\t').map(quoted).join(', ')})`
-const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`
+const valuesOf = (line: string): string => `  (${line.split('\t').map(literal).join(', ')})`

@@ -41,6 +41,16 @@ export class Containers {
     })
   }
 
+  /** One of the project's networks. @throws LabError NOT_RUNNING */
+  async network(name: string): Promise<Docker.NetworkInspectInfo> {
+    const label = [`${PROJECT}=${this.#project}`, `${NETWORK}=${name}`]
+    const [found] = await this.#engine.listNetworks({ filters: { label } })
+    if (found !== undefined) return found
+    throw new LabError('NOT_RUNNING', `there is no network "${name}"`, {
+      hint: 'Bring the cluster up with pnpm run up.',
+    })
+  }
+
   async hasAny(): Promise<boolean> {
     return (
       (await this.#engine.listContainers({ all: true, filters: { label: [`${PROJECT}=${this.#project}`] } })).length > 0
@@ -101,6 +111,17 @@ export class Containers {
     for (const { Name } of Volumes) await this.#engine.getVolume(Name).remove()
   }
 
+  /** The services that have a container, in whatever state, and the volumes. */
+  async traces(): Promise<{ readonly servers: string[]; readonly files: string[] }> {
+    const filters = { label: [`${PROJECT}=${this.#project}`] }
+    const containers = await this.#engine.listContainers({ all: true, filters })
+    const { Volumes } = await this.#engine.listVolumes({ filters })
+    return {
+      servers: containers.map(({ Labels }) => Labels[SERVICE] ?? '').sort(),
+      files: Volumes.map(({ Labels }) => Labels[VOLUME] ?? '').sort(),
+    }
+  }
+
   /** A file of a container, running or not; undefined when there is none. */
   async read(service: string, path: string): Promise<Buffer | undefined> {
     const container = await this.get(service)
@@ -133,7 +154,7 @@ export class Containers {
       Entrypoint: [...argv],
       Cmd: [],
       Labels: labels,
-      HostConfig: { VolumesFrom: [Id], NetworkMode: await this.#networkName('replication') },
+      HostConfig: { VolumesFrom: [Id], NetworkMode: (await this.network('replication')).Name },
     })
     const end = (): void => void container.kill().catch(() => undefined)
     signal?.addEventListener('abort', end, { once: true })
@@ -183,15 +204,6 @@ export class Containers {
         .once('close', resolve)
         .once('error', () => resolve())
       options.signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-  }
-
-  async #networkName(network: string): Promise<string> {
-    const label = [`${PROJECT}=${this.#project}`, `${NETWORK}=${network}`]
-    const [found] = await this.#engine.listNetworks({ filters: { label } })
-    if (found !== undefined) return found.Name
-    throw new LabError('NOT_RUNNING', `there is no network "${network}"`, {
-      hint: 'Bring the cluster up with pnpm run up.',
     })
   }
 }

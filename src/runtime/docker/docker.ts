@@ -22,6 +22,7 @@ import {
   type Runtime,
   type StopMode,
   type StopOptions,
+  type Traces,
   type UpOptions,
 } from '../runtime.ts'
 import { Containers, tolerateDone } from './containers.ts'
@@ -53,7 +54,7 @@ export class DockerRuntime implements Runtime {
     this.#membership = membership
     this.#engine = engine
     this.#containers = new Containers(engine, topology.project)
-    this.network = dockerNetwork(engine, this.#containers, topology.project)
+    this.network = dockerNetwork(engine, this.#containers)
     this.description = `the image ${topology.nodes[0]?.image ?? ''}`
   }
 
@@ -214,6 +215,10 @@ export class DockerRuntime implements Runtime {
 
   async isDiscarded(name: string): Promise<boolean> {
     return (await this.#containers.read(name, `${this.#spec(name).data.mountedAt}/clone-anew`)) !== undefined
+  }
+
+  async traces(): Promise<Traces> {
+    return { ...(await this.#containers.traces()), expectedFiles: this.#topology.nodes.map(({ data }) => data.volume) }
   }
 
   async runOffline(

@@ -8,21 +8,17 @@ import type { NetworkControl } from '../runtime.ts'
 import type { Containers } from './containers.ts'
 import { dockerError } from './engine.ts'
 
-const PROJECT = 'com.docker.compose.project'
-const NETWORK = 'com.docker.compose.network'
-
-export function dockerNetwork(engine: Docker, containers: Containers, project: string): NetworkControl {
-  const find = (name: string): Promise<Docker.NetworkInspectInfo> => findNetwork(engine, project, name)
+export function dockerNetwork(engine: Docker, containers: Containers): NetworkControl {
   return {
-    hostForNodes: async () => gatewayHere(await find('clients')),
+    hostForNodes: async () => gatewayHere(await containers.network('clients')),
     replication: {
       isConnected: async node => {
         const container = await containers.find(node)
-        return container === undefined || (await isOn(container, (await find('replication')).Name))
+        return container === undefined || (await isOn(container, (await containers.network('replication')).Name))
       },
       disconnect: async node => {
         const container = await containers.get(node)
-        const { Id, Name } = await find('replication')
+        const { Id, Name } = await containers.network('replication')
         if (await isOn(container, Name))
           await engine
             .getNetwork(Id)
@@ -32,7 +28,7 @@ export function dockerNetwork(engine: Docker, containers: Containers, project: s
       },
       connect: async node => {
         const container = await containers.get(node)
-        const { Id, Name } = await find('replication')
+        const { Id, Name } = await containers.network('replication')
         // Compose has named it so, and its names are forgotten with the connection.
         const aliases = [node, `${node}.replication`]
         if (!(await isOn(container, Name)))
@@ -45,14 +41,6 @@ export function dockerNetwork(engine: Docker, containers: Containers, project: s
       },
     },
   }
-}
-
-/** @throws LabError NOT_RUNNING */
-async function findNetwork(engine: Docker, project: string, name: string): Promise<Docker.NetworkInspectInfo> {
-  const label = [`${PROJECT}=${project}`, `${NETWORK}=${name}`]
-  const [found] = await engine.listNetworks({ filters: { label } })
-  if (found !== undefined) return found
-  throw new LabError('NOT_RUNNING', `there is no network "${name}"`, { hint: 'Bring the cluster up with pnpm run up.' })
 }
 
 /**

@@ -1,8 +1,9 @@
 /**
  * What the files of a node say of it: whether it has data, whether it may start, and as what.
  */
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '../../errors.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
 import { dataOf, exists, own, volumeOf, type Place } from './place.ts'
 
@@ -26,6 +27,14 @@ export async function hasData(place: Place, node: NodeSpec): Promise<boolean> {
 /** Whether a node can start from its data, without being cloned first. */
 export async function canStart(place: Place, node: NodeSpec): Promise<boolean> {
   return (await hasData(place, node)) && !(await isDiscarded(place, node))
+}
+
+/** A file of its data; undefined when there is none. */
+export async function readData(place: Place, node: NodeSpec, path: string): Promise<Uint8Array | undefined> {
+  return await readFile(join(dataOf(place, node), path)).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error
+    return undefined
+  })
 }
 
 /** Its data can start only as a standby. Returns what was done, as a command. */

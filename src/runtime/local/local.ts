@@ -1,9 +1,9 @@
 /**
  * The local runtime: the cluster of docker-compose.yml as PostgreSQL processes of this machine.
  */
-import { readFile, rm, rmdir } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { codeOf, LabError, throwIfInterrupted } from '../../errors.ts'
+import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
@@ -22,15 +22,17 @@ import {
   type Runtime,
   type StopMode,
   type StopOptions,
+  type Traces,
   type UpOptions,
 } from '../runtime.ts'
 import { findPrimary } from './find-primary.ts'
 import { followFile } from './follow-file.ts'
 import { cloneByBackupApi } from './clone.ts'
-import { canStart, discard, fence, hasData, isDiscarded, isInitialising, supersededPrimaries, trust } from './data.ts'
+import * as data from './data.ts'
 import { initialise } from './initialise.ts'
 import { reachableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, removeNode, type Place } from './place.ts'
+import { tracesOf } from './traces.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
 import {
   lastWords,
@@ -91,15 +93,15 @@ class LocalRuntime implements Runtime {
     await this.#membership.refresh()
     const { nodes } = this.#topology
     // A lab that was killed while it made a database has left the server for that.
-    for (const node of nodes) if (await isInitialising(this.#place, node)) await this.crash(node.name)
+    for (const node of nodes) if (await data.isInitialising(this.#place, node)) await this.crash(node.name)
     const states = await Promise.all(nodes.map(node => serverState(this.#place, node)))
     await Promise.all(nodes.filter((_, at) => states[at] === 'frozen').map(node => this.thaw(node.name)))
     const resting = nodes.filter((_, at) => states[at] === 'stopped' || states[at] === 'absent')
     if (resting.length === 0) return
     for (const node of resting) await requireFreePort(node.name, node.client)
     await preparePlace(this.#place, this.#topology)
-    for (const node of await supersededPrimaries(this.#place, nodes)) {
-      if ((await serverState(this.#place, node)) === 'stopped') await fence(this.#place, node)
+    for (const node of await data.supersededPrimaries(this.#place, nodes)) {
+      if ((await serverState(this.#place, node)) === 'stopped') await data.fence(this.#place, node)
     }
     const [first] = nodes
     if (first !== undefined && (await this.#isNewCluster())) {
@@ -107,7 +109,7 @@ class LocalRuntime implements Runtime {
       await initialise(this.#host, first, { topology: this.#topology, timeoutMs, signal })
     }
     const withData: NodeSpec[] = []
-    for (const node of resting) if (await canStart(this.#place, node)) withData.push(node)
+    for (const node of resting) if (await data.canStart(this.#place, node)) withData.push(node)
     await this.#startAndWait(withData, { timeoutMs, signal, onProgress })
     if ((await findPrimary(this.#topology, signal)) === undefined) return // whoever asked us to come up promotes one, then starts the rest
     await this.#startAndWait(
@@ -119,7 +121,7 @@ class LocalRuntime implements Runtime {
   async #startAndWait(nodes: readonly NodeSpec[], { timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
     await Promise.all(
       nodes.map(async node => {
-        onProgress?.((await canStart(this.#place, node)) ? `starting ${node.name}` : `cloning ${node.name}`)
+        onProgress?.((await data.canStart(this.#place, node)) ? `starting ${node.name}` : `cloning ${node.name}`)
         await this.start(node.name, { signal })
         await waitUntil(takesConnections(this.#place, node), { timeoutMs, signal, intervalMs: 2 })
       }),
@@ -128,7 +130,7 @@ class LocalRuntime implements Runtime {
 
   /** No node has data: then, and only then, a database is made. */
   async #isNewCluster(): Promise<boolean> {
-    const withData = await Promise.all(this.#topology.nodes.map(node => hasData(this.#place, node)))
+    const withData = await Promise.all(this.#topology.nodes.map(node => data.hasData(this.#place, node)))
     return !withData.includes(true)
   }
 
@@ -156,7 +158,7 @@ class LocalRuntime implements Runtime {
 
   async start(name: string, { signal }: Interruptible = {}): Done {
     const node = this.#spec(name)
-    if (!(await canStart(this.#place, node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
+    if (!(await data.canStart(this.#place, node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
       await this.#cloneByHand(node, signal)
     }
     await spawnServer(this.#host, node)
@@ -171,7 +173,7 @@ class LocalRuntime implements Runtime {
       })
     }
     await cloneByBackupApi({ place: this.#place, topology: this.#topology, source, target, signal })
-    await trust(this.#place, target)
+    await data.trust(this.#place, target)
   }
 
   async stop(name: string, mode: StopMode, { signal, timeoutMs = STOP_TIMEOUT_MS }: StopOptions = {}): Done {
@@ -213,15 +215,19 @@ class LocalRuntime implements Runtime {
   }
 
   async fence(name: string): Done {
-    return await fence(this.#place, this.#spec(name))
+    return await data.fence(this.#place, this.#spec(name))
   }
 
   async discard(name: string): Done {
-    return await discard(this.#place, this.#spec(name))
+    return await data.discard(this.#place, this.#spec(name))
   }
 
   async isDiscarded(name: string): Promise<boolean> {
-    return await isDiscarded(this.#place, this.#spec(name))
+    return await data.isDiscarded(this.#place, this.#spec(name))
+  }
+
+  async traces(): Promise<Traces> {
+    return await tracesOf(this.#place, this.#topology.nodes)
   }
 
   async runOffline(
@@ -234,10 +240,7 @@ class LocalRuntime implements Runtime {
   }
 
   async readData(name: string, path: string): Promise<Uint8Array | undefined> {
-    return await readFile(join(dataOf(this.#place, this.#spec(name)), path)).catch((error: unknown) => {
-      if (codeOf(error) !== 'ENOENT') throw error
-      return undefined
-    })
+    return await data.readData(this.#place, this.#spec(name), path)
   }
 
   async offers(program: string): Promise<boolean> {

@@ -2,12 +2,9 @@
  * What is looked at when a round is over, read from the servers, the machine and this very process. Judged by checks.ts.
  */
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Cluster, NodeStatus } from '../../cluster/cluster.ts'
 import { readUpstream, type Upstream } from '../../cluster/upstream.ts'
-import { codeOf } from '../../errors.ts'
-import { run } from '../../runtime/command.ts'
-import { stateFolder } from '../../runtime/state-folder.ts'
+import type { Traces } from '../../runtime/runtime.ts'
 import type { Acknowledgement } from './watcher.ts'
 import type { ChangedRun } from './ledger.ts'
 import type { Plan } from './plan.ts'
@@ -36,16 +33,6 @@ export interface NodeSessions {
   readonly node: string
   /** application_name → open sessions; only those of clients. */
   readonly sessions: Readonly<Record<string, number>>
-}
-
-/** What is there of the cluster on the machine, by name. */
-export interface Traces {
-  /** Running servers, or containers in whatever state. */
-  readonly servers: readonly string[]
-  /** In the cluster's folder and in each volume below it; or the project's volumes. */
-  readonly files: readonly string[]
-  /** What a cluster consists of; not all of it need be there. */
-  readonly expectedFiles: readonly string[]
 }
 
 export interface OwnResources {
@@ -99,54 +86,6 @@ export async function readSessions(cluster: Cluster, signal?: AbortSignal): Prom
 
 const SESSIONS = `SELECT application_name AS name, count(*)::int AS sessions FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY application_name ORDER BY 1`
-
-export async function readTraces(cluster: Cluster): Promise<Traces> {
-  return cluster.runtime.name === 'docker' ? await tracesInDocker(cluster) : await tracesOnMachine(cluster)
-}
-
-async function tracesInDocker({ topology: { project, nodes } }: Cluster): Promise<Traces> {
-  const filter = ['--filter', `label=com.docker.compose.project=${project}`]
-  const list = async (...argv: readonly [string, ...string[]]): Promise<string[]> => {
-    const { stdout } = await run(['docker', ...argv, ...filter], { environment: process.env })
-    return stdout.split('\n').filter(Boolean).sort()
-  }
-  return {
-    servers: await list('ps', '--all', '--format', '{{.Label "com.docker.compose.service"}}'),
-    files: await list('volume', 'ls', '--format', '{{.Label "com.docker.compose.volume"}}'),
-    expectedFiles: nodes.map(({ data }) => data.volume),
-  }
-}
-
-async function tracesOnMachine({ topology }: Cluster): Promise<Traces> {
-  const root = join(stateFolder(topology.variables), topology.project)
-  const files = await listed(root)
-  for (const { data } of topology.nodes) {
-    files.push(...(await listed(join(root, data.volume))).map(name => `${data.volume}/${name}`))
-  }
-  const { stdout } = await run(['ps', '-A', '-o', 'args='], { environment: process.env })
-  const servers = stdout.split('\n').filter(line => line.includes(`${root}/`))
-  const expectedFiles = [
-    ...['sockets', 'binds', 'members.json'],
-    ...topology.nodes.flatMap(({ name, data: { volume, directory } }) => [
-      ...[`${name}.log`, `${name}.pid`, volume],
-      ...[directory, '.pgpass', 'members.sh'].map(file => `${volume}/${file}`),
-    ]),
-  ]
-  return { files: files.sort(), expectedFiles, servers: servers.map(line => nodeOf(topology.nodes, line)).sort() }
-}
-
-/** The node whose server has that command line; else the line itself, which is no server. */
-function nodeOf(nodes: Cluster['nodes'], line: string): string {
-  const [, name] = /--cluster_name=(\S+)/.exec(line) ?? []
-  return nodes.some(node => node.name === name) && name !== undefined ? name : line
-}
-
-async function listed(folder: string): Promise<string[]> {
-  return await readdir(folder).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  })
-}
 
 /** Of this process, now. */
 export async function readOwnResources(): Promise<OwnResources> {

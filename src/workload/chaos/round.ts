@@ -16,7 +16,7 @@ import type { History } from '../history.ts'
 import { startTrial, type Trial } from '../trial.ts'
 import { readSurvivors, startWriter } from '../writer.ts'
 import { play } from './actions.ts'
-import { readOwnResources, readSessions, readSettings, readTraces } from './evidence.ts'
+import { readOwnResources, readSessions, readSettings } from './evidence.ts'
 import type { NodeSessions, RoundEvidence, RunFindings } from './evidence.ts'
 import { sessionsLeft } from './checks.ts'
 import type { Ledger } from './ledger.ts'
@@ -183,7 +183,7 @@ async function readEvidence(
     settings: await readSettings(cluster),
     // Before the look at the machine, which starts programs: node takes a moment to let go of one that has ended.
     own: await readOwnResources(),
-    traces: await readTraces(cluster),
+    traces: await cluster.runtime.traces(),
   }
 }
 

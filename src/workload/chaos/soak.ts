@@ -2,7 +2,7 @@
  * A soak: rounds of faults and procedures against a cluster under load, each drawn from a seed, judged, and healed.
  */
 import type { Cluster } from '../../cluster/cluster.ts'
-import { readSynchronous, synchronise } from '../../cluster/synchronous.ts'
+import { setSynchronous } from '../../cluster/synchronous.ts'
 import { up } from '../../cluster/up.ts'
 import { isLabError, LabError, messageOf } from '../../errors.ts'
 import type { FailoverRecord } from '../../measure/record.ts'
@@ -84,8 +84,9 @@ const SYNCHRONISE_TIMEOUT_MS = 60_000
 export async function runSoak(cluster: Cluster, options: SoakOptions): Promise<Soak> {
   const { seed, firstRound = 1, rounds: most = Infinity, forMs = Infinity, sync, load, signal, onRound } = options
   await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
-  const before = (await readSynchronous(cluster, signal)).standbys ?? 'asynchronous'
-  await setSync(cluster, sync)
+  // Not with the signal: what the nodes waited for before is put back in the end.
+  const limits = { timeoutMs: SYNCHRONISE_TIMEOUT_MS }
+  const synchronous = await setSynchronous(cluster, { standbys: sync, synchronousCommit: 'on' }, limits)
   const ledger = new Ledger()
   const terms: Terms = { sync, ownAtStart: await readOwnResources(), owners: new Map() }
   const rounds: ChaosRound[] = []
@@ -101,15 +102,11 @@ export async function runSoak(cluster: Cluster, options: SoakOptions): Promise<S
     onRound?.(round)
     if (round.verdict === 'failed') failed = { ...run, round, error: stackOf(run.error) }
   }
-  if (failed === undefined && before !== sync) await setSync(cluster, before)
+  if (failed === undefined) await synchronous[Symbol.asyncDispose]()
   return { rounds, failed, verdict: failed !== undefined ? 'failed' : rounds.some(isWhole) ? 'held' : 'unknown' }
 }
 
 const isWhole = ({ verdict }: ChaosRound): boolean => verdict === 'held'
-
-async function setSync(cluster: Cluster, standbys: SynchronousStandbys): Promise<void> {
-  await synchronise(cluster, { standbys, synchronousCommit: 'on' }, { timeoutMs: SYNCHRONISE_TIMEOUT_MS })
-}
 
 function judged(
   plan: Plan,

@@ -9,7 +9,7 @@ import { pause } from '../../wait.ts'
 import { setBeside, type Played, type Scene } from './scene.ts'
 
 /** How a switchover refuses before anything is changed, or gives up and lets the old primary go on. */
-const REFUSALS: ReadonlySet<LabErrorCode> = new Set<LabErrorCode>(['NOT_READY', 'NO_CANDIDATE', 'ABORTED'])
+const REFUSALS: ReadonlySet<LabErrorCode> = new Set<LabErrorCode>(['NOT_READY', 'UNREACHABLE', 'ABORTED'])
 
 /** The limit for the standbys to catch up: long for a machine that is well, short for one that stands still. */
 const CATCH_UP_MS = 2_000
