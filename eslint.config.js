@@ -16,6 +16,7 @@ const LEVELS = [
   [['src/postgres/!(conninfo|lsn|sql|sqlstate|synchronous|timeline-history|wal-dump).ts', 'src/postgres/*/**/*.ts']],
   [['src/runtime/!(runtime).ts']],
   [['src/runtime/docker/**/*.ts'], ['src/runtime/local/**/*.ts']],
+  [['src/links/**/*.ts']],
   [['src/cluster/**/*.ts']],
   [['src/workload/!(history|check).ts', 'src/workload/*/**/*.ts']],
   [['src/report/**/*.ts']],

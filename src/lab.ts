@@ -14,6 +14,7 @@ import { createLocalRuntime } from './runtime/local/local.ts'
 import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Variables } from './topology/interpolation.ts'
+import { portVariable } from './topology/members.ts'
 import { readTopology, type Topology } from './topology/topology.ts'
 
 export interface LabOptions {
@@ -159,7 +160,7 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
     COMPOSE_PROJECT_NAME: project,
     CONTAINER_PREFIX: project,
     LAB_STATE_DIR: base['LAB_STATE_DIR'] || join(tmpdir(), 'pg-failover-lab'),
-    ...Object.fromEntries(described.nodes.map((node, at) => [`${node.name.toUpperCase()}_PORT`, String(ports[at])])),
+    ...Object.fromEntries(described.nodes.map((node, at) => [portVariable(node.name), String(ports[at])])),
   }
   const { topology, runtime } = await openLab({ ...options, environment, mayPull: true })
   const cluster = new TemporaryCluster(topology, runtime)

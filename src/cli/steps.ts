@@ -46,9 +46,6 @@ export function createSteps({ narrate, terminal, isWaiting, signal }: StepsOptio
   }
 }
 
-const CTRL_C = '\u0003'
-
-/** In raw mode Ctrl-C is a character like any other. */
 async function waitForKey(signal: AbortSignal): Promise<void> {
   throwIfInterrupted(signal)
   await new Promise<void>(resolve => {
@@ -58,7 +55,7 @@ async function waitForKey(signal: AbortSignal): Promise<void> {
       resolve()
     }
     const keys = readKeys(process.stdin, key => {
-      if (key === 'q' || key === CTRL_C) process.kill(process.pid, 'SIGINT')
+      if (key === 'q') process.kill(process.pid, 'SIGINT')
       else done()
     })
     signal.addEventListener('abort', done, { once: true })

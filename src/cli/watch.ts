@@ -103,14 +103,10 @@ async function asLines(looks: AsyncIterable<WatchView>, narrate: Narrator): Prom
   }
 }
 
-const CTRL_C = '\x03'
-
 async function onScreen(looks: AsyncIterable<WatchView>, { style }: Terminal, quit: AbortController): Promise<void> {
   using screen = openScreen(process.stdout)
   const onKey = (key: string): void => {
     if (key === 'q' || key === 'Q') quit.abort()
-    // As the terminal does by itself where keys are not read one by one.
-    if (key === CTRL_C) process.kill(process.pid, 'SIGINT')
   }
   using _keys = process.stdin.isTTY ? readKeys(process.stdin, onKey) : undefined
   let view: WatchView | undefined

@@ -6,7 +6,7 @@ import { connect, type Session } from '../postgres/connection.ts'
 import { literal } from '../postgres/sql.ts'
 import { readServer, type PrimaryServer, type StandbyServer } from '../postgres/status.ts'
 import type { Endpoint, NodeState, Runtime } from '../runtime/runtime.ts'
-import { CLIENTS, LinkGroup } from './link-group.ts'
+import { CLIENTS, LinkGroup } from '../links/group.ts'
 import { Sessions } from './sessions.ts'
 import { nodeNamed, withMembers, type NodeSpec, type Topology } from '../topology/topology.ts'
 

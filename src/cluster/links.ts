@@ -9,7 +9,7 @@ import type { Endpoint } from '../runtime/runtime.ts'
 import { notMet, waitUntil, type Condition } from '../wait.ts'
 import { standbysOf, type Cluster, type NodeStatus, type StandbyStatus } from './cluster.ts'
 import { describe, isHeldBack, streaming } from './conditions.ts'
-import { CLIENTS } from './link-group.ts'
+import { CLIENTS } from '../links/group.ts'
 import { changeSettings, restoreSettings, type ChangeOptions } from './settings.ts'
 import { readConninfo } from './upstream.ts'
 

@@ -52,9 +52,17 @@ export function openScreen(stream: NodeJS.WriteStream): Screen {
   }
 }
 
-/** Calls `onKey` for each character typed, at once and without showing it, until it is disposed of. Needs a terminal. */
+/**
+ * Calls `onKey` for each character typed, at once and without showing it, until it is disposed of. Needs a terminal.
+ * Ctrl-C is a character like any other then; it ends the process as it does elsewhere.
+ */
 export function readKeys(stream: NodeJS.ReadStream, onKey: (key: string) => void): Disposable {
-  const read = (typed: string): void => Array.from(typed).forEach(onKey)
+  const read = (typed: string): void => {
+    for (const key of typed) {
+      if (key === CTRL_C) process.kill(process.pid, 'SIGINT')
+      else onKey(key)
+    }
+  }
   const wasRaw = stream.isRaw
   stream.setRawMode(true).setEncoding('utf8').on('data', read).resume()
   return {
@@ -64,3 +72,5 @@ export function readKeys(stream: NodeJS.ReadStream, onKey: (key: string) => void
     },
   }
 }
+
+const CTRL_C = '\u0003'

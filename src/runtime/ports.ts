@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { codeOf, LabError } from '../errors.ts'
+import { portVariable } from '../topology/members.ts'
 import { run } from './command.ts'
 import type { Endpoint } from './runtime.ts'
 
@@ -20,7 +21,7 @@ export async function requireFreePort(
   if (await isFree({ host, port })) return
   const holder = (await findHolder(port)) ?? (await portHolder(port))
   throw new LabError('PORT_IN_USE', `port ${port} on ${host}, meant for ${node}, is taken by ${holder}`, {
-    hint: `Stop it, or choose another port with ${node.toUpperCase()}_PORT=${port + 1000} in the environment or in .env.`,
+    hint: `Stop it, or choose another port with ${portVariable(node)}=${port + 1000} in the environment or in .env.`,
   })
 }
 

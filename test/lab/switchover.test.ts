@@ -35,7 +35,7 @@ describeEachRuntime('a switchover', runtime => {
     expect(await expectAllStreaming(cluster)).toBe('primary')
 
     for (const [args, exitCode, fact] of [
-      [['--to', 'primary'], 1, 'primary is no standby'],
+      [['--to', 'primary'], 2, 'primary is the primary, and no standby'],
       [['--to', 'nobody'], 2, 'there is no node "nobody"'],
     ] as const) {
       const refused = await cluster.run('switchover', ...args)

@@ -5,9 +5,9 @@
  */
 import { Disposer } from '../../dispose.ts'
 import { LabError } from '../../errors.ts'
-import { requireSpeed, type Impairment, type Way } from '../../runtime/links.ts'
+import { requireSpeed, type Impairment, type Way } from '../../links/link.ts'
 import type { Cluster } from '../cluster.ts'
-import type { Route } from '../link-group.ts'
+import type { Route } from '../../links/group.ts'
 import { linkPeers } from '../links.ts'
 import type { ChangeOptions } from '../settings.ts'
 

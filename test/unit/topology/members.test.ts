@@ -7,13 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { Disposer } from '../../../src/dispose.ts'
 import { Membership } from '../../../src/runtime/membership.ts'
-import {
-  formatMembers,
-  MOST_REPLICAS,
-  nextName,
-  parseMembers,
-  requireRoomFor,
-} from '../../../src/topology/members.ts'
+import { formatMembers, MOST_REPLICAS, nextName, parseMembers, requireRoomFor } from '../../../src/topology/members.ts'
 import { parseTopology, readTopology, withMembers, type Topology } from '../../../src/topology/topology.ts'
 import type { Variables } from '../../../src/topology/interpolation.ts'
 import { catchLabError } from '../../support/catch-lab-error.ts'

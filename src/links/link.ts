@@ -1,6 +1,6 @@
 /**
- * Links: small TCP relays inside this process, which stand between one end and another and can be impaired. So the lab cuts,
- * stalls and slows connections without root and without a network of its own.
+ * Links: small TCP relays inside this process, which stand between one end and another and can be impaired. So the lab stalls
+ * and slows connections without root and without a network of its own.
  *
  * A link is no wire. Its own kernel acknowledges what it has taken, so a sender's keepalives and retransmission limits
  * (tcp_user_timeout) see a peer that is well while the other end hears nothing; what is sent into a stalled link waits in
@@ -10,8 +10,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { codeOf, LabError } from '../errors.ts'
 import { pause } from '../wait.ts'
 import { Flow, reset, type Passage } from './flow.ts'
-import { randomPort } from './ports.ts'
-import type { Endpoint } from './runtime.ts'
+import { randomPort } from '../runtime/ports.ts'
+import type { Endpoint } from '../runtime/runtime.ts'
 
 /** Which way bytes go: to what the link stands for, or back to who has connected. */
 export type Way = 'target' | 'client'
@@ -20,12 +20,10 @@ export type Way = 'target' | 'client'
  * - stall: connections stay open, and nothing arrives until it is over. New connections are taken and get no answer
  *   (`silent`), or are refused.
  * - slow: everything arrives `latencyMs` later each way, and all connections share `bytesPerSecond` each way.
- * - cut: every connection is reset, and new ones are refused.
  */
 export type Impairment =
   | { readonly kind: 'stall'; readonly towards: readonly Way[]; readonly newConnections: 'silent' | 'refused' }
   | { readonly kind: 'slow'; readonly latencyMs: number; readonly bytesPerSecond: number }
-  | { readonly kind: 'cut' }
 
 interface Connection {
   readonly client: Socket
@@ -94,12 +92,12 @@ export class Link implements AsyncDisposable {
   async #apply(): Promise<void> {
     const all = [...this.#impairments]
     for (const way of ['target', 'client'] as const) Object.assign(this.#passages[way], combined(all, way))
-    const isCut = this.#isClosed() || all.some(({ kind }) => kind === 'cut')
-    const refuses = isCut || this.#isTargetDown || all.some(i => i.kind === 'stall' && i.newConnections === 'refused')
+    const refuses =
+      this.#isClosed() || this.#isTargetDown || all.some(i => i.kind === 'stall' && i.newConnections === 'refused')
     if (refuses) this.#server?.close()
     if (refuses) this.#server = undefined
     else this.#server ??= await listen(this.endpoint, client => this.#accept(client))
-    if (isCut) for (const socket of this.#sockets()) reset(socket)
+    if (this.#isClosed()) for (const socket of this.#sockets()) reset(socket)
     for (const { flows } of this.#connections) for (const flow of flows) flow.pump()
     if (!this.#passages.target.isStalled) for (const client of [...this.#waiting]) this.#join(client)
   }

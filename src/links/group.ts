@@ -3,7 +3,7 @@
  * and with all that is imposed on the ways between.
  */
 import { Disposer, once } from '../dispose.ts'
-import { Link, type Impairment } from '../runtime/links.ts'
+import { Link, type Impairment } from './link.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 
 /** Who connects over the links in front of the nodes. */

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Disposer } from '../../../src/dispose.ts'
 import { codeOf } from '../../../src/errors.ts'
-import { Link, requireSpeed, type Impairment } from '../../../src/runtime/links.ts'
+import { Link, requireSpeed, type Impairment } from '../../../src/links/link.ts'
 import type { Endpoint } from '../../../src/runtime/runtime.ts'
 import { met, notMet, waitUntil, type Condition } from '../../../src/wait.ts'
 import { catchLabError } from '../../support/catch-lab-error.ts'
@@ -147,18 +147,6 @@ describe('a link', () => {
     expect((await echoed).map(({ length }) => length)).toEqual([20_000, 20_000])
     // 40,000 bytes go there over one line, and the last piece of 2,000 comes back over the other.
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(415)
-  })
-
-  test('cut, resets its connections and refuses new ones; healed, it takes connections on the same port', async () => {
-    await using server = await startServer()
-    await using link = await Link.open(server.endpoint)
-    const [client] = await through(link, server)
-    const failed = failure(client)
-    const cut = await link.impose({ kind: 'cut' })
-    expect(await failed).toBe('ECONNRESET')
-    expect(await failure(connect(link.endpoint))).toBe('ECONNREFUSED')
-    await cut[Symbol.asyncDispose]()
-    expect(await control(link.endpoint)).toBe('connected')
   })
 
   test('stalled so that it refuses newcomers, keeps those that are there', async () => {
