@@ -3,7 +3,6 @@
  * They are not called add and remove: `pnpm add` without `run` would install a package of that name.
  */
 import { addReplica, removeReplica } from '../cluster/members.ts'
-import { LabError } from '../errors.ts'
 import { formatMs } from '../report/format.ts'
 import { tellStatus } from '../report/status.ts'
 import { command } from './command.ts'
@@ -23,11 +22,10 @@ export const addReplicaCommand = command({
 })
 
 export const removeReplicaCommand = command({
-  usage: 'remove-replica [node]',
+  usage: 'remove-replica <node>',
   summary: 'remove a replica that was added: its server, its data and its slot',
   options: {},
-  run: async ({ openLab, words: [node], narrate, interrupt: { signal } }) => {
-    if (node === undefined) throw new LabError('USAGE', 'no replica is named', { hint: 'pnpm run remove-replica NODE' })
+  run: async ({ openLab, words: [node = ''], narrate, interrupt: { signal } }) => {
     const { cluster } = await openLab()
     await removeReplica(cluster, node, { timeoutMs: UP_TIMEOUT_MS, signal })
     narrate.say(`${node} is removed`)
