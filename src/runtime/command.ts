@@ -18,7 +18,7 @@ export interface CommandOptions {
 
 /**
  * Runs a program to its end. A non-zero exit is an answer, not an error.
- * @throws LabError INTERRUPTED when the signal fires (the program is ended), USAGE if the program cannot be started.
+ * @throws LabError INTERRUPTED when the signal fires, once the program has ended for it; USAGE if the program cannot be started.
  */
 export function run(argv: readonly [string, ...string[]], options: CommandOptions): Promise<CommandResult> {
   const { environment, cwd, account, input, signal, onLine } = options
@@ -40,6 +40,8 @@ export function run(argv: readonly [string, ...string[]], options: CommandOption
     child.stdin?.on('error', () => undefined) // EPIPE: the program ended early, and its exit code says so
     child.stdin?.end(input)
     child.once('error', error => {
+      // It was told to end, and has when it is closed: whoever cleans up after it must not be faster.
+      if (signal?.aborted && child.pid !== undefined) return
       if (signal?.aborted) reject(interrupted(error))
       else reject(new LabError('USAGE', `cannot run ${file}: ${codeOf(error) ?? error.message}`, { cause: error }))
     })

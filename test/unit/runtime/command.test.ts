@@ -1,0 +1,36 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { run } from '../../../src/runtime/command.ts'
+import { catchLabError } from '../../support/catch-lab-error.ts'
+
+test('a program that is interrupted has ended when the caller is told', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lab-command-'))
+  const last = join(folder, 'ended')
+  const script = `
+    trap 'kill $!; for ((i = 0; i < 100; i++)); do cat /proc/self/stat >/dev/null 2>&1 || true; done; : >"$1"; exit 1' TERM
+    sleep 60 >/dev/null 2>&1 &
+    echo ready >&2
+    wait`
+  const interrupt = new AbortController()
+  try {
+    const running = run(['bash', '-c', script, 'bash', last], {
+      environment: process.env,
+      signal: interrupt.signal,
+      onLine: () => interrupt.abort(),
+    })
+    await catchLabError('INTERRUPTED', () => running)
+    expect(existsSync(last)).toBe(true)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a program that is not there cannot be run, also when the caller has given up', async () => {
+  const environment = process.env
+  const error = await catchLabError('USAGE', () => run(['no-such-program'], { environment }))
+  expect(error.message).toBe('cannot run no-such-program: ENOENT')
+  const signal = AbortSignal.abort()
+  await catchLabError('INTERRUPTED', () => run(['no-such-program'], { environment, signal }))
+})
