@@ -126,6 +126,11 @@ describeEachRuntime('a runtime', runtime => {
     await using heir = await openLab({ runtime: orphan.runtime.name, environment: variables })
     expect(await heir.runtime.hasCluster()).toBe(true)
     expect((await heir.cluster.primary()).name).toBe('primary')
+    if (runtime === 'docker') await leaveOneOff(orphan)
+    await up(heir.cluster, LIMIT)
+    const { servers, files, expectedFiles } = await heir.runtime.traces()
+    expect(servers).toEqual(['primary', 'replica1', 'replica2'])
+    expect(files.filter(file => !expectedFiles.includes(file))).toEqual([])
     await heir.runtime.down({ keepData: false })
     expect(await stillAlive(orphan, 'primary', processes)).toEqual([])
     expect(await heir.runtime.hasCluster()).toBe(false)
@@ -199,6 +204,14 @@ async function offline(cluster: Cluster, node: string, script: string): Promise<
   const { exitCode, stdout, stderr } = await cluster.runtime.runOffline(node, ['bash', '-c', script])
   expect({ exitCode, stderr }, script).toEqual({ exitCode: 0, stderr: '' })
   return stdout
+}
+
+/** As a lab leaves it that is killed while a program runs beside a node. */
+async function leaveOneOff({ topology }: Cluster): Promise<void> {
+  const labels = { project: topology.project, service: 'primary-offline', oneoff: 'True' }
+  const flags = Object.entries(labels).flatMap(([name, value]) => ['--label', `com.docker.compose.${name}=${value}`])
+  const argv = ['docker', 'create', ...flags, topology.nodes[0]!.image, 'true'] as const
+  expect(await run(argv, { environment: process.env })).toMatchObject({ exitCode: 0 })
 }
 
 /** The process ids of the postmaster and all its children, as the server itself knows them. */

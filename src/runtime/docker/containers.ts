@@ -58,13 +58,20 @@ export class Containers {
   }
 
   /**
-   * Removes containers that were made and never started; their named volumes stay. A Compose that was interrupted between
-   * making one and connecting it to its second network leaves it so, and would start it without that network.
+   * Removes what was interrupted; named volumes stay. Containers that were made and never started: a Compose that ends
+   * between making one and connecting it to its second network leaves it so, and would start it without that network.
+   * And those that ran beside a node for a lab that was killed.
    */
-  async removeNeverStarted(): Promise<void> {
-    const filters = { label: [`${PROJECT}=${this.#project}`, `${ONE_OFF}=False`], status: ['created'] }
-    const made = await this.#engine.listContainers({ all: true, filters })
-    await Promise.all(made.map(({ Id }) => this.#engine.getContainer(Id).remove({ v: true })))
+  async removeInterrupted(): Promise<void> {
+    const left = async (label: string, status: string[]): Promise<Docker.ContainerInfo[]> => {
+      const filters = { label: [`${PROJECT}=${this.#project}`, label], status }
+      return await this.#engine.listContainers({ all: true, filters })
+    }
+    const all = [
+      ...(await left(`${ONE_OFF}=False`, ['created'])),
+      ...(await left(`${ONE_OFF}=True`, ['created', 'exited', 'dead'])),
+    ]
+    await Promise.all(all.map(({ Id }) => this.#engine.getContainer(Id).remove({ v: true })))
   }
 
   async state(service: string): Promise<NodeState> {

@@ -108,7 +108,7 @@ export class DockerRuntime implements Runtime {
       if (state === 'running' || state === 'frozen') continue
       await requireFreePort(node.name, node.client, port => this.#containers.publisher(port))
     }
-    await this.#containers.removeNeverStarted()
+    await this.#containers.removeInterrupted()
     onProgress?.('docker compose up')
     if (this.members.length > 0) {
       await this.#compose(['up', '--no-start'], signal)
