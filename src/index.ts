@@ -26,7 +26,7 @@ export {
 export { cascade, follow, type CascadeOptions, type Following, type FollowOptions } from './cluster/cascade.ts'
 export { delay, pauseReplay, replayUntil, resumeReplay, type DelayOptions } from './cluster/delay.ts'
 export { recoverTable, type RecoveredTable, type RecoverTableOptions } from './cluster/recover-table.ts'
-export { forgetStandbySettings, readUpstream, type Upstream } from './cluster/upstream.ts'
+export { readUpstream, type Upstream } from './cluster/upstream.ts'
 export { formatDuration, parseDuration } from './postgres/duration.ts'
 export { crash, failoverFaults, faultMeanings, freeze, inflict, stop } from './cluster/faults/power.ts'
 export type { FailoverFault } from './cluster/faults/power.ts'
