@@ -119,6 +119,27 @@ describeEachRuntime('a runtime', runtime => {
     expect(await cluster.runtime.state('primary')).toBe('absent')
   })
 
+  test.skipIf(runtime === 'docker')(
+    'what was killed leaves no shared memory, also when its data is made anew',
+    async () => {
+      await using cluster = await startTestCluster(runtime)
+      const pids: string[] = []
+      const kill = async (node: string): Promise<void> => {
+        pids.push(...(await serverProcesses(cluster, node)).map(String))
+        await crash(cluster, node)
+      }
+      await kill('replica1')
+      expect(await segmentsOf(pids), 'it can be seen').toHaveLength(1)
+      await cluster.runtime.discard('replica1')
+      await cluster.runtime.start('replica1')
+      await waitUntil(streaming(cluster, 'replica1', 'primary'), LIMIT)
+      expect(await segmentsOf(pids)).toEqual([])
+      for (const { name } of cluster.nodes) await kill(name)
+      await cluster.runtime.down({ keepData: false })
+      expect(await segmentsOf(pids)).toEqual([])
+    },
+  )
+
   test('a cluster whose lab was killed can be taken over by another, and brought down', async () => {
     await using orphan = await startTestCluster(runtime)
     const processes = await serverProcesses(orphan, 'primary')
@@ -222,6 +243,12 @@ async function serverProcesses(cluster: Cluster, node: string): Promise<number[]
     { as: 'superuser' },
   )
   return rows.map(({ pid }) => pid)
+}
+
+/** The System V segments which these processes have made. */
+async function segmentsOf(pids: readonly string[]): Promise<string[]> {
+  const { stdout } = await run(['ipcs', '-m', '-p'], { environment: process.env })
+  return stdout.split('\n').filter(line => pids.includes(line.trim().split(/\s+/).at(-2) ?? ''))
 }
 
 /** In Docker those ids mean something only while the container runs. */

@@ -9,6 +9,7 @@ import { codeOf, LabError, messageOf, throwIfInterrupted } from '../../errors.ts
 import { connect } from '../../postgres/connection.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { dataOf, ownAll, type Place } from './place.ts'
+import { releaseSharedMemory } from './shared-memory.ts'
 
 export interface CloneOptions {
   readonly place: Place
@@ -40,6 +41,7 @@ export async function cloneByBackupApi({ place, topology, source, target, signal
     await writeFile(join(scratch, 'backup_label'), backup?.labelfile ?? '')
     await writeFile(join(scratch, 'standby.signal'), '')
     await ownAll(place, scratch)
+    await releaseSharedMemory(place, target)
     await rm(dataOf(place, target), { recursive: true, force: true })
     await rename(scratch, dataOf(place, target))
   } catch (error) {

@@ -1,11 +1,12 @@
 /**
  * What the files of a node say of it: whether it has data, whether it may start, and as what.
  */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { codeOf } from '../../errors.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
-import { dataOf, exists, own, volumeOf, type Place } from './place.ts'
+import { dataOf, exists, logOf, own, pidFileOf, volumeOf, type Place } from './place.ts'
+import { releaseSharedMemory } from './shared-memory.ts'
 
 /** While this file is there, what is in PGDATA is half made. The last script of primary-init/ removes it. */
 const initialisingMarker = (place: Place, node: NodeSpec): string => join(volumeOf(place, node), 'initialising')
@@ -52,6 +53,7 @@ export const trust = (place: Place, node: NodeSpec): Promise<void> => rm(discard
 /** Its data is being made from nothing. */
 export async function beginInitialising(place: Place, node: NodeSpec): Promise<void> {
   await touch(place, initialisingMarker(place, node))
+  await releaseSharedMemory(place, node)
   await rm(dataOf(place, node), { recursive: true, force: true })
 }
 
@@ -80,4 +82,19 @@ async function newestTimeline(data: string): Promise<number> {
   const files = await readdir(join(data, 'pg_wal')).catch(() => [])
   const histories = files.filter(name => /^[0-9A-F]{8}\.history$/.test(name))
   return Math.max(1, ...histories.map(name => Number.parseInt(name.slice(0, 8), 16)))
+}
+
+/** Removes everything of a node that does not run. */
+export async function removeNode(place: Place, node: NodeSpec): Promise<void> {
+  await releaseSharedMemory(place, node)
+  for (const path of [volumeOf(place, node), logOf(place, node), pidFileOf(place, node)]) {
+    await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** Removes everything of a cluster of which no node runs. */
+export async function removeCluster(place: Place, nodes: readonly NodeSpec[]): Promise<void> {
+  for (const node of nodes) await releaseSharedMemory(place, node)
+  await rm(place.root, { recursive: true, force: true })
+  await rmdir(dirname(place.root)).catch(() => undefined) // not empty while other clusters are there
 }

@@ -1,8 +1,7 @@
 /**
  * The local runtime: the cluster of docker-compose.yml as PostgreSQL processes of this machine.
  */
-import { rm, rmdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { waitUntil } from '../../wait.ts'
@@ -31,7 +30,8 @@ import { cloneByBackupApi } from './clone.ts'
 import * as data from './data.ts'
 import { initialise } from './initialise.ts'
 import { reachableBinaries } from './npm-binaries.ts'
-import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, removeNode, type Place } from './place.ts'
+import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
+import { releaseSharedMemory } from './shared-memory.ts'
 import { tracesOf } from './traces.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
 import {
@@ -85,7 +85,7 @@ class LocalRuntime implements Runtime {
   }
 
   async removeMember(name: string): Promise<void> {
-    await removeNode(this.#place, this.#spec(name))
+    await data.removeNode(this.#place, this.#spec(name))
     await this.#membership.remove(name)
   }
 
@@ -147,9 +147,8 @@ class LocalRuntime implements Runtime {
       else if (state === 'running') await this.stop(node.name, 'fast', { signal })
     }
     if (keepData) return
-    await rm(this.#place.root, { recursive: true, force: true })
+    await data.removeCluster(this.#place, this.#topology.nodes)
     this.#membership.forget()
-    await rmdir(dirname(this.#place.root)).catch(() => undefined) // not empty while other clusters are there
   }
 
   async state(node: string): Promise<NodeState> {
@@ -236,6 +235,8 @@ class LocalRuntime implements Runtime {
     { signal }: Interruptible = {},
   ): Promise<CommandResult> {
     const { account, root } = this.#place
+    // What runs may remove the file which tells of it.
+    await releaseSharedMemory(this.#place, this.#spec(name))
     return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd: root, signal })
   }
 

@@ -86,13 +86,6 @@ export async function preparePlace(place: Place, topology: Topology): Promise<vo
 /** Makes the folder that stands for the node's volume. */
 export const prepareVolume = (place: Place, node: NodeSpec): Promise<void> => makeFolder(place, volumeOf(place, node))
 
-/** Removes everything of a node that does not run. */
-export async function removeNode(place: Place, node: NodeSpec): Promise<void> {
-  for (const path of [volumeOf(place, node), logOf(place, node), pidFileOf(place, node)]) {
-    await rm(path, { recursive: true, force: true })
-  }
-}
-
 async function makeFolder(place: Place, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
   await chmod(folder, 0o700)

@@ -13,6 +13,7 @@ import { lastLines } from '../command.ts'
 import type { Endpoint, NodeState } from '../runtime.ts'
 import { bindOf, dataOf, logOf, pidFileOf, volumeOf, type Place } from './place.ts'
 import { commandLine, processState, processTree } from './processes.ts'
+import { releaseSharedMemory } from './shared-memory.ts'
 
 /** What every server of the cluster shares. */
 export interface Host {
@@ -53,6 +54,8 @@ export function postgresCommand(
     join(binaries.directory, 'postgres'),
     '-D',
     dataOf(place, node),
+    // In /dev/shm they would outlive a server that is killed, and its directory.
+    '--dynamic_shared_memory_type=mmap',
     ...node.settings,
     `--port=${node.client.port}`,
     `--unix_socket_directories=${place.sockets}`,
@@ -73,6 +76,7 @@ export async function spawnServer(host: Host, node: NodeSpec): Promise<void> {
  * dead process itself because its parent has not collected it yet: then the new server would refuse to start.
  */
 async function removeLocksOfTheDead(place: Place, node: NodeSpec): Promise<void> {
+  await releaseSharedMemory(place, node)
   const socket = join(place.sockets, `.s.PGSQL.${node.client.port}`)
   for (const path of [join(dataOf(place, node), 'postmaster.pid'), `${socket}.lock`]) {
     const pid = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10)
