@@ -1,7 +1,7 @@
 /**
  * Before the lab tests: which runtimes are here. After them: nothing may be left.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import type { TestProject } from 'vitest/node'
 import { isLabError, messageOf } from '../../src/errors.ts'
 import { openLab } from '../../src/lab.ts'
@@ -24,7 +24,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       throw new Error(`${runtime} is required, but ${why}`)
   }
   project.provide('missing', missing)
-  return requireNothingLeft
+  const before = sharedMemory()
+  return () => requireNothingLeft(before)
 }
 
 async function whyMissing(runtime: TestRuntime): Promise<string | undefined> {
@@ -44,9 +45,10 @@ async function whyNoImage(image: string): Promise<string | undefined> {
   return exitCode === 0 ? undefined : `the engine does not have the image ${image}; docker pull ${image}`
 }
 
-/** @throws Error naming the processes, containers, networks, volumes and folders that a test left behind */
-async function requireNothingLeft(): Promise<void> {
-  const left = [...(await leftInDocker()), ...(await leftProcesses()), ...leftFolders()]
+/** @throws Error naming the processes, containers, networks, volumes, folders and shared memory that a test left behind */
+async function requireNothingLeft(sharedBefore: readonly string[]): Promise<void> {
+  const shared = sharedMemory().filter(name => !sharedBefore.includes(name))
+  const left = [...(await leftInDocker()), ...(await leftProcesses()), ...leftFolders(), ...shared]
   rmSync(TEST_STATE_DIR, { recursive: true, force: true })
   if (left.length > 0) throw new Error(`tests left behind:\n${left.join('\n')}`)
 }
@@ -67,6 +69,18 @@ async function leftProcesses(): Promise<string[]> {
   const { stdout } = await run(['ps', '-A', '-o', 'pid=,args='], { environment: process.env })
   return stdout.split('\n').filter(line => line.includes(TEST_STATE_DIR))
 }
+
+/** What no process uses any more: System V segments, and everything that PostgreSQL has in /dev/shm. Linux only. */
+function sharedMemory(): string[] {
+  const files = existsSync('/dev/shm') ? readdirSync('/dev/shm').filter(name => name.startsWith('PostgreSQL.')) : []
+  const table = existsSync('/proc/sysvipc/shm') ? readFileSync('/proc/sysvipc/shm', 'utf8') : ''
+  const segments = table.split('\n').map(line => line.trim().split(/\s+/))
+  const unused = segments.filter(columns => columns[ATTACHED_COLUMN] === '0')
+  return [...files.map(name => `/dev/shm/${name}`), ...unused.map(([, id]) => `System V segment ${id}`)]
+}
+
+/** https://man7.org/linux/man-pages/man5/proc_sysvipc.5.html */
+const ATTACHED_COLUMN = 6
 
 const leftFolders = (): string[] =>
   existsSync(TEST_STATE_DIR)
