@@ -2,8 +2,10 @@
  * Synchronous replication that stays: through a switchover, a failover, and the death of every standby.
  */
 import { expect, test } from 'vitest'
-import { crash, readSynchronous, runTrial, synchronise, up, type Cluster } from '../../src/index.ts'
+import { addReplica, crash, readSynchronous, removeReplica, runTrial } from '../../src/index.ts'
+import { stop, synchronise, up, waitUntil, type Cluster, type NodeStatus } from '../../src/index.ts'
 import { isWaitedFor } from '../../src/cluster/synchronous.ts'
+import { nodeTo } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster } from '../support/cli.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
@@ -70,6 +72,41 @@ describeEachRuntime(
   },
   ['local'],
 )
+
+describeEachRuntime(
+  'synchronous replication, with replicas that come and go',
+  runtime => {
+    test('names those of today on every node, and keeps the last one that a commit waits for', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await synchronise(cluster, { standbys: 'quorum', synchronousCommit: 'on' }, LIMIT)
+      await addReplica(cluster, LIMIT)
+      expect(await namesEverywhere(cluster)).toEqual(['ANY 1 ("primary", "replica1", "replica2", "replica3")'])
+      expect((await readSynchronous(cluster)).syncStates).toEqual({
+        ...{ replica1: 'quorum', replica2: 'quorum', replica3: 'quorum' },
+      })
+
+      for (const name of ['replica1', 'replica2']) await stop(cluster, name)
+      const isAlone = {
+        what: 'have one standby',
+        is: (s: NodeStatus) => s.role === 'primary' && s.replication.length === 1,
+      }
+      await waitUntil(nodeTo(cluster, { node: 'primary', ...isAlone }), LIMIT)
+      const only = await catchLabError('NOT_REMOVABLE', () => removeReplica(cluster, 'replica3', LIMIT))
+      expect(only.message).toBe('replica3 is the only synchronous standby: without it every write would wait')
+      await up(cluster, LIMIT)
+      await removeReplica(cluster, 'replica3', LIMIT)
+      expect(await namesEverywhere(cluster)).toEqual(['ANY 1 ("primary", "replica1", "replica2")'])
+    })
+  },
+  ['local'],
+)
+
+/** Once, when they are the same on every node. */
+async function namesEverywhere(cluster: Cluster): Promise<string[]> {
+  const question = "SELECT current_setting('synchronous_standby_names') AS names"
+  const all = await Promise.all(cluster.nodes.map(({ name }) => cluster.query<{ names: string }>(name, question)))
+  return [...new Set(all.flat().map(({ names }) => names))]
+}
 
 /** It has a standby that a commit waits for, and never waits for itself. */
 async function expectWaiting(cluster: Cluster, primary: string): Promise<void> {
