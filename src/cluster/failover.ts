@@ -215,6 +215,7 @@ export async function promote(
   cluster.emit({ kind: 'sql', node, text: statement })
   await cluster.withSession(node, session => session.query(statement), options.signal)
   const hint = `pnpm run logs ${node} shows what holds it up.`
-  const { timeline } = await waitUntil(hasRole(cluster, node, 'primary'), { ...options, intervalMs: 1, hint })
+  const promoted = { ...hasRole(cluster, node, 'primary'), what: `${node} to be promoted` }
+  const { timeline } = await waitUntil(promoted, { ...options, intervalMs: 1, hint })
   return timeline
 }

@@ -179,7 +179,8 @@ function replayedPast(cluster: Cluster, node: string, lsn: Lsn): Condition<undef
 async function goOn(cluster: Cluster, old: string): Promise<void> {
   if ((await cluster.runtime.state(old)) === 'running') await cluster.runtime.crash(old)
   cluster.emit({ kind: 'command', node: old, text: await cluster.runtime.start(old) })
-  await waitUntil(hasRole(cluster, old, 'primary'), { timeoutMs: RESTART_TIMEOUT_MS, intervalMs: 2 })
+  const accepts = { ...hasRole(cluster, old, 'primary'), what: `${old} to accept writes again` }
+  await waitUntil(accepts, { timeoutMs: RESTART_TIMEOUT_MS, intervalMs: 2 })
 }
 
 /** Recovery of what was written since the checkpoint before the shutdown: seconds on a slow disk. */
