@@ -9,8 +9,10 @@ touch "$clone_anew"
 rm -f "$PGDATA/postmaster.pid"
 # Crash recovery. pg_rewind would do that itself, but without the server's settings: the checkpoint at the end would then
 # remove WAL that pg_rewind needs ("could not find previous WAL record"). Single-user mode refuses to recover a standby.
+# mmap: what it shares is in PGDATA, and does not outlive it in /dev/shm when this is killed.
 rm -f "$PGDATA/standby.signal"
-postgres --single -F -D "$PGDATA" -c wal_keep_size=1GB -c log_min_messages=error template1 </dev/null >/dev/null
+postgres --single -F -D "$PGDATA" -c wal_keep_size=1GB -c log_min_messages=error \
+  -c dynamic_shared_memory_type=mmap template1 </dev/null >/dev/null
 pg_rewind --target-pgdata "$PGDATA" --source-server "$1" --no-sync
 touch "$PGDATA/standby.signal"
 rm -f "$clone_anew"

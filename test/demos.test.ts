@@ -55,7 +55,7 @@ describeEachRuntime('the demos', runtime => {
     expect(await expectAllStreaming(cluster)).toBe('replica2')
     const refused = await cluster.run('failover', '--to', 'replica2')
     expect(refused.exitCode, 'it is the primary already').not.toBe(0)
-    expect(refused.stderr).toContain('error: replica2 is no standby')
+    expect(refused.stderr).toContain('error: replica2 is the primary, and no standby')
     expect(await expectAllStreaming(cluster), 'nothing was harmed').toBe('replica2')
   })
 

@@ -339,6 +339,7 @@ async function mountSmallDisk(cluster: Cluster): Promise<AsyncDisposable> {
   await asRoot('mount', '-t', 'tmpfs', '-o', 'size=300m,mode=0700', 'tmpfs', volume)
   const unmount = {
     [Symbol.asyncDispose]: async () => {
+      if ((await cluster.runtime.state('replica1')) === 'running') await cluster.runtime.stop('replica1', 'fast')
       await asRoot('umount', '--lazy', volume)
     },
   }

@@ -119,27 +119,6 @@ describeEachRuntime('a runtime', runtime => {
     expect(await cluster.runtime.state('primary')).toBe('absent')
   })
 
-  test.skipIf(runtime === 'docker')(
-    'what was killed leaves no shared memory, also when its data is made anew',
-    async () => {
-      await using cluster = await startTestCluster(runtime)
-      const pids: string[] = []
-      const kill = async (node: string): Promise<void> => {
-        pids.push(...(await serverProcesses(cluster, node)).map(String))
-        await crash(cluster, node)
-      }
-      await kill('replica1')
-      expect(await segmentsOf(pids), 'it can be seen').toHaveLength(1)
-      await cluster.runtime.discard('replica1')
-      await cluster.runtime.start('replica1')
-      await waitUntil(streaming(cluster, 'replica1', 'primary'), LIMIT)
-      expect(await segmentsOf(pids)).toEqual([])
-      for (const { name } of cluster.nodes) await kill(name)
-      await cluster.runtime.down({ keepData: false })
-      expect(await segmentsOf(pids)).toEqual([])
-    },
-  )
-
   test('a cluster whose lab was killed can be taken over by another, and brought down', async () => {
     await using orphan = await startTestCluster(runtime)
     const processes = await serverProcesses(orphan, 'primary')
@@ -201,6 +180,34 @@ describeEachRuntime('a runtime', runtime => {
   })
 })
 
+describeEachRuntime(
+  'shared memory outside the data',
+  runtime => {
+    test('goes with the data, whatever was killed', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const pids: string[] = []
+      const kill = async (node: string): Promise<void> => {
+        pids.push(...(await serverProcesses(cluster, node)).map(String))
+        await crash(cluster, node)
+      }
+      await kill('replica1')
+      expect(await segmentsOf(pids), 'it can be seen').toHaveLength(1)
+      await cluster.runtime.discard('replica1')
+      await cluster.runtime.start('replica1')
+      await waitUntil(streaming(cluster, 'replica1', 'primary'), LIMIT)
+      expect(await segmentsOf(pids)).toEqual([])
+
+      for (const { name } of cluster.nodes) await kill(name)
+      const recovering = await killSingleUser(cluster, 'primary')
+      expect(await segmentsOf([recovering]), 'it can be seen').toHaveLength(1)
+      await cluster.runtime.down({ keepData: false })
+      expect(await segmentsOf([...pids, recovering])).toEqual([])
+    })
+  },
+  // A container has its own, and takes it along.
+  ['local', 'npm'],
+)
+
 const ANY = parseLsn('0/0')
 
 async function everyoneStreams(cluster: Cluster): Promise<void> {
@@ -243,6 +250,18 @@ async function serverProcesses(cluster: Cluster, node: string): Promise<number[]
     { as: 'superuser' },
   )
   return rows.map(({ pid }) => pid)
+}
+
+/** As a rejoin leaves it that is killed while its server recovers. Returns that one's process id. */
+async function killSingleUser(cluster: Cluster, node: string): Promise<string> {
+  const script = `
+    mkfifo "$PGDATA/../input" && exec 3<>"$PGDATA/../input"
+    postgres --single -D "$PGDATA" -c dynamic_shared_memory_type=mmap template1 <&3 >/dev/null 2>&1 &
+    until [ "$(sed -n 1p "$PGDATA/postmaster.pid" 2>/dev/null)" = "-$!" ] && [ "$(sed -n 7p "$PGDATA/postmaster.pid")" ]; do
+      kill -0 $!
+    done
+    kill -KILL $! && { wait $! || rm "$PGDATA/../input"; } 2>/dev/null && echo $!`
+  return (await offline(cluster, node, script)).trim()
 }
 
 /** The System V segments which these processes have made. */

@@ -16,7 +16,8 @@ import { processState } from './processes.ts'
 /** Releases the segment of a server that was killed; nothing is done while it runs, or when it has ended by itself. */
 export async function releaseSharedMemory(place: Place, node: NodeSpec): Promise<void> {
   const lines = (await readFile(join(dataOf(place, node), 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-  const pid = lines[0]?.trim() ?? ''
+  // Of a server in single-user mode, which rewind.sh uses, it is negative.
+  const pid = (lines[0] ?? '').trim().replace('-', '')
   const [, id = ''] = lines[SHARED_MEMORY_LINE]?.trim().split(/\s+/) ?? []
   if (id === '' || (await processState(Number(pid))) !== undefined) return
   // Numbers are given anew: only if that very process has made it, it is what the file tells of.
