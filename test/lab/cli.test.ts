@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import type { FailoverRecord } from '../../src/index.ts'
 import { run } from '../../src/runtime/command.ts'
 import { CliCluster, expectAllStreaming, expectRefusal, runCli } from '../support/cli.ts'
-import { describeEachRuntime, TEST_STATE_DIR } from '../support/runtimes.ts'
+import { describeEachRuntime, TEST_STATE_DIR, type TestRuntime } from '../support/runtimes.ts'
 
 const NOWHERE = { ...process.env, FORCE_COLOR: undefined, LAB_STATE_DIR: TEST_STATE_DIR }
 
@@ -60,7 +60,10 @@ describe('the command line', () => {
   })
 })
 
-describeEachRuntime('the command line on a cluster', runtime => {
+// What the npm package has not is told at the end; all else the runtimes have in common.
+describeEachRuntime('the command line on a cluster', onACluster, ['docker', 'local'])
+
+function onACluster(runtime: TestRuntime): void {
   test('tells the roles, and that nothing answers when nothing is up', async () => {
     await using cluster = await CliCluster.describe(runtime)
     const before = await cluster.run('status')
@@ -167,7 +170,7 @@ describeEachRuntime('the command line on a cluster', runtime => {
     }
     for (const output of outputs) expect(output).not.toContain('Secret')
   })
-})
+}
 
 describeEachRuntime(
   'psql on a machine without psql',

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { run } from '../../src/runtime/command.ts'
 import { CliCluster, expectAllStreaming, expectRefusal, ROOT } from '../support/cli.ts'
-import { describeEachRuntime, TEST_STATE_DIR } from '../support/runtimes.ts'
+import { describeEachRuntime, TEST_STATE_DIR, type TestRuntime } from '../support/runtimes.ts'
 
 describe('without anything to run on', () => {
   test('neither an engine nor PostgreSQL: says both, and how to get either', async () => {
@@ -129,7 +129,9 @@ describeEachRuntime('a cluster that cannot come up', runtime => {
   })
 })
 
-describeEachRuntime('a cluster that is up', runtime => {
+describeEachRuntime('a cluster that is up', thatIsUp, ['docker', 'local'])
+
+function thatIsUp(runtime: TestRuntime): void {
   test('refuses another password than the one it was made with', async () => {
     await using cluster = await CliCluster.up(runtime)
     const result = await cluster.runWith({ LAB_PASSWORD: 'another' }, 'status')
@@ -159,7 +161,7 @@ describeEachRuntime('a cluster that is up', runtime => {
     expectRefusal(await second.run('failover'), { exitCode: 1, fact: 'is taken by' })
     await expectAllStreaming(first)
   })
-})
+}
 
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 
