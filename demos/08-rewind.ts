@@ -20,6 +20,7 @@ export default lab.demo(
     learnt:
       'The old primary left the common history at the fork, where the new timeline begins. What it wrote past that was acknowledged, and is nowhere else. pg_rewind brings it back in seconds by undoing exactly that, and a fresh clone erases it too: look first. Started apart, where neither clients nor peers reach it, the old primary can still be read; what is salvaged must be looked at before it is put back, because the world has gone on without it.',
     summary: 'find what only the old primary has, salvage it, rewind, and put the rows back',
+    replication: 'asynchronous',
     options: {},
   },
   async ({ cluster, narrate, signal, step }) => {

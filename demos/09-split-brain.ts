@@ -19,6 +19,7 @@ export default lab.demo(
     learnt:
       'A primary that its standbys cannot reach is not dead: it does not even know that anything happened, and goes on acknowledging to the clients that reach it. Whoever promotes a standby then has two primaries, and PostgreSQL has no way to merge them: one history is thrown away, with everything acknowledged on it. So first the old primary is made unable to acknowledge (its power, its disk, its network towards clients), and only then a standby is promoted. Synchronous commit helps as well: a primary without its standbys then acknowledges nothing.',
     summary: 'sell a seat twice on two primaries, then see what the fence is for',
+    replication: 'asynchronous',
     options: {},
   },
   async ({ cluster, narrate, signal, step }) => {

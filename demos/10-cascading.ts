@@ -18,6 +18,7 @@ export default lab.demo(
     learnt:
       'A standby can send on what it receives, which takes work and network from the primary. The end of the chain depends on the middle: without it, it answers reads from a past that grows older, looks for nobody else, and no slot on the primary keeps WAL for it. When the middle is promoted, it comes along to the new timeline by itself, because recovery_target_timeline is latest. pg_stat_replication shows each server only those that it sends to, so watch the middle too.',
     summary: 'chain a standby behind a standby, and let first the middle die, then the primary',
+    replication: 'asynchronous',
     options: {},
   },
   async ({ cluster, narrate, signal, step }) => {

@@ -45,6 +45,8 @@ export interface DemoDescription<O extends OptionSpecs> {
   readonly learnt: string
   /** One line, for lists and help. */
   readonly summary: string
+  /** What it shows is not so while commits wait for a standby: meanwhile they do not. */
+  readonly replication?: 'asynchronous'
   readonly options: O
 }
 

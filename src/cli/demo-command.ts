@@ -1,8 +1,11 @@
 /**
  * A demo as a command: brings the cluster up, runs the demo, leaves the cluster up, and says what to try next.
  */
+import type { Cluster } from '../cluster/cluster.ts'
+import { readSynchronous, setSynchronous } from '../cluster/synchronous.ts'
 import { up } from '../cluster/up.ts'
 import { flag, type Demo, type OptionSpecs, type OptionValues } from '../demo.ts'
+import type { Narrator } from '../report/narrator.ts'
 import { command, type Command, type CommandContext } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
 import { createSteps } from './steps.ts'
@@ -35,6 +38,8 @@ export async function runDemo<O extends OptionSpecs>(
   narrate.choice(demo.question)
   const { cluster } = await openLab({ mayPull: true })
   await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
+  await using _asynchronous =
+    demo.replication === undefined ? undefined : await makeAsynchronous(cluster, narrate, signal)
   const result = await demo.run({ cluster, narrate, signal, options, step })
   if (signal.aborted) return result
   await end()
@@ -43,4 +48,17 @@ export async function runDemo<O extends OptionSpecs>(
   narrate.say('The cluster stays up. To go on:')
   for (const line of NEXT) narrate.say(`  ${line}`)
   return result
+}
+
+/** A user may have set it otherwise, and has it so again afterwards. */
+async function makeAsynchronous(
+  cluster: Cluster,
+  narrate: Narrator,
+  signal: AbortSignal,
+): Promise<AsyncDisposable | undefined> {
+  const { standbys, synchronousCommit } = await readSynchronous(cluster, signal)
+  if (standbys === 'asynchronous' && synchronousCommit === 'on') return undefined
+  narrate.say('Commits wait for no standby in this lesson; what was set is put back after it.')
+  const setting = { standbys: 'asynchronous', synchronousCommit: 'on' } as const
+  return await setSynchronous(cluster, setting, { timeoutMs: UP_TIMEOUT_MS, signal })
 }

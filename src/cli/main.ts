@@ -11,7 +11,7 @@ import switchover from '../../demos/06-switchover.ts'
 import failover from '../../demos/07-failover.ts'
 import { flag, text, type OptionSpecs } from '../demo.ts'
 import { Disposer } from '../dispose.ts'
-import { isLabError, LabError, messageOf, originOf, type LabErrorCode } from '../errors.ts'
+import { codeOf, isLabError, LabError, messageOf, originOf, type LabErrorCode } from '../errors.ts'
 import { openLab } from '../lab.ts'
 import { toJson } from '../report/json.ts'
 import { Narrator } from '../report/narrator.ts'
@@ -168,6 +168,11 @@ function explain(thrown: unknown, { print }: Terminal): number {
     print(`error: ${error.message}`)
     print('hint: --help shows the options.')
     return 2
+  }
+  if (codeOf(error) === 'ETIMEDOUT') {
+    print(`error: a server accepted a question and gave ${messageOf(error)}`)
+    print('hint: pnpm run status shows the nodes. A commit may wait for a standby that is gone: pnpm run sync off.')
+    return 1
   }
   print(`bug: ${messageOf(error)}`)
   if (error instanceof Error && error.stack !== undefined) print(error.stack)

@@ -89,7 +89,9 @@ describeEachRuntime(
       await cluster.compose('restart', 'replica2')
       await cluster.becomes('replica1', STREAMING, 'primary\nreplica2')
 
+      const anonymous = await cluster.anonymousVolumes()
       await cluster.compose('down')
+      if (anonymous.length > 0) await cluster.docker('volume', 'rm', ...anonymous)
       await cluster.compose('up', '--detach')
       await cluster.becomes('replica1', 'SELECT pg_is_in_recovery()', 'f')
       await cluster.becomes('replica1', STREAMING, 'primary\nreplica2')
@@ -181,6 +183,14 @@ class ComposeCluster implements AsyncDisposable {
       () => this.docker('logs', `${this.prefix}_${node}`),
       seen => seen.includes(text),
     )
+  }
+
+  /** What the images up to 17 make for each container, and a plain `down` leaves: a name of 64 digits, and no label. */
+  async anonymousVolumes(): Promise<string[]> {
+    const { stdout: containers } = await this.docker('ps', '--all', '--quiet', '--filter', `name=${this.prefix}_`)
+    const format = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+    const { stdout } = await this.docker('inspect', '--format', format, ...containers.trim().split('\n'))
+    return stdout.split(/\s+/).filter(name => /^[0-9a-f]{64}$/.test(name))
   }
 
   async #waitUntilSeen(

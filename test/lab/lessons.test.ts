@@ -35,6 +35,8 @@ describeEachRuntime(
       'hold what they claim, one after another, and leave three nodes streaming',
       async () => {
         await using cluster = await CliCluster.up(runtime)
+        const standbys = runtime === 'local' ? 'quorum' : 'asynchronous'
+        if (standbys === 'quorum') await cluster.json('sync', standbys)
         for (const [name, expected] of Object.entries(LESSONS)) {
           if (runtime !== 'local' && ONLY_LOCAL.has(name)) continue
           const { document, narration } = await cluster.json('lesson', name)
@@ -42,6 +44,7 @@ describeEachRuntime(
           expect(narration).toContain('What was learnt')
           await expectAllStreaming(cluster)
         }
+        expect((await cluster.json('sync')).document, 'as the user has set it').toMatchObject({ standbys })
         const refused = await cluster.run('lesson', '1', '--step')
         expect(refused).toMatchObject({ exitCode: 2 })
         expect(refused.stderr).toContain('error: --step waits for a key, and there is no terminal')
