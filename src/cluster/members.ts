@@ -75,6 +75,7 @@ export async function removeReplica(cluster: Cluster, node: string, options: Rem
     })
   }
   requireUnneeded(await cluster.status(options.signal), name)
+  await requireAnotherToWaitFor(cluster, name, options.signal)
   await leave(cluster, name, options)
   await nameToday(cluster, options)
 }
@@ -93,12 +94,30 @@ function requireUnneeded(all: readonly NodeStatus[], name: string): void {
       hint: `Let ${follower.applicationName} follow the primary first.`,
     })
   }
-  const synchronous = primary.replication.filter(({ syncState }) => syncState !== 'async')
-  if (synchronous.length === 1 && synchronous[0]?.applicationName === name) {
-    throw new LabError('NOT_REMOVABLE', `${name} is the only synchronous standby: without it every write would wait`, {
-      hint: 'Add another replica first, or let commits wait for none: pnpm run sync off.',
-    })
+}
+
+/** A standby that has just connected is counted as asynchronous until its first report. */
+const FIRST_REPORT_MS = 2_000
+
+/** @throws LabError NOT_REMOVABLE */
+async function requireAnotherToWaitFor(cluster: Cluster, name: string, signal: AbortSignal | undefined): Promise<void> {
+  const another: Condition<boolean> = {
+    what: `another synchronous standby than ${name}`,
+    observe: async () => {
+      const { replication } = await cluster.primary(signal)
+      const counted = replication.filter(({ syncState }) => syncState !== 'async')
+      const isOnly = counted.length === 1 && counted[0]?.applicationName === name
+      return !isOnly || replication.length === 1 ? met(!isOnly) : notMet('the others are not counted')
+    },
   }
+  const isThere = await waitUntil(another, { timeoutMs: FIRST_REPORT_MS, signal }).catch((error: unknown) => {
+    if (isLabError(error, 'TIMEOUT')) return false
+    throw error
+  })
+  if (isThere) return
+  throw new LabError('NOT_REMOVABLE', `${name} is the only synchronous standby: without it every write would wait`, {
+    hint: 'Add another replica first, or let commits wait for none: pnpm run sync off.',
+  })
 }
 
 /** PORT of the environment, else the first that is free behind the last. @throws LabError PORT_IN_USE, USAGE */

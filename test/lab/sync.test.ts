@@ -81,9 +81,9 @@ describeEachRuntime(
       await synchronise(cluster, { standbys: 'quorum', synchronousCommit: 'on' }, LIMIT)
       await addReplica(cluster, LIMIT)
       expect(await namesEverywhere(cluster)).toEqual(['ANY 1 ("primary", "replica1", "replica2", "replica3")'])
-      expect((await readSynchronous(cluster)).syncStates).toEqual({
-        ...{ replica1: 'quorum', replica2: 'quorum', replica3: 'quorum' },
-      })
+      await expect
+        .poll(async () => (await readSynchronous(cluster)).syncStates, { timeout: TIMEOUT_MS })
+        .toEqual({ replica1: 'quorum', replica2: 'quorum', replica3: 'quorum' })
 
       for (const name of ['replica1', 'replica2']) await stop(cluster, name)
       const isAlone = {
