@@ -9,6 +9,7 @@ import type { Binaries } from '../src/runtime/binaries.ts'
 import { lastLines, run } from '../src/runtime/command.ts'
 import { ownAll, type Account, type Place } from '../src/runtime/local/place.ts'
 import { processTree, signalAll } from '../src/runtime/local/processes.ts'
+import { releaseSharedMemory } from '../src/runtime/local/shared-memory.ts'
 
 export interface FloorOptions {
   readonly binaries: Binaries
@@ -101,7 +102,7 @@ export class Floor implements AsyncDisposable {
 
   async #start(at: number): Promise<void> {
     const { folder, ports } = this.#options
-    const settings = `-p ${ports[at]} -c listen_addresses=127.0.0.1 -k ${folder} -c wal_retrieve_retry_interval=100ms -c cluster_name=${NAMES[at]}`
+    const settings = `-p ${ports[at]} -c listen_addresses=127.0.0.1 -k ${folder} -c wal_retrieve_retry_interval=100ms -c cluster_name=${NAMES[at]} -c dynamic_shared_memory_type=mmap`
     await this.#program('pg_ctl', [
       '-D',
       this.#data(at),
@@ -143,6 +144,7 @@ export class Floor implements AsyncDisposable {
       ] as const
       await run([...stop], { environment: {}, account, cwd: '/' }).catch(() => undefined)
     }
+    await releaseSharedMemory(this.#data(0)) // of the one that was killed
     await rm(folder, { recursive: true, force: true })
   }
 }

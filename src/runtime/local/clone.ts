@@ -41,7 +41,7 @@ export async function cloneByBackupApi({ place, topology, source, target, signal
     await writeFile(join(scratch, 'backup_label'), backup?.labelfile ?? '')
     await writeFile(join(scratch, 'standby.signal'), '')
     await ownAll(place, scratch)
-    await releaseSharedMemory(place, target)
+    await releaseSharedMemory(dataOf(place, target))
     await rm(dataOf(place, target), { recursive: true, force: true })
     await rename(scratch, dataOf(place, target))
   } catch (error) {

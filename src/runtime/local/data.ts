@@ -53,7 +53,7 @@ export const trust = (place: Place, node: NodeSpec): Promise<void> => rm(discard
 /** Its data is being made from nothing. */
 export async function beginInitialising(place: Place, node: NodeSpec): Promise<void> {
   await touch(place, initialisingMarker(place, node))
-  await releaseSharedMemory(place, node)
+  await releaseSharedMemory(dataOf(place, node))
   await rm(dataOf(place, node), { recursive: true, force: true })
 }
 
@@ -86,7 +86,7 @@ async function newestTimeline(data: string): Promise<number> {
 
 /** Removes everything of a node that does not run. */
 export async function removeNode(place: Place, node: NodeSpec): Promise<void> {
-  await releaseSharedMemory(place, node)
+  await releaseSharedMemory(dataOf(place, node))
   for (const path of [volumeOf(place, node), logOf(place, node), pidFileOf(place, node)]) {
     await rm(path, { recursive: true, force: true })
   }
@@ -94,7 +94,7 @@ export async function removeNode(place: Place, node: NodeSpec): Promise<void> {
 
 /** Removes everything of a cluster of which no node runs. */
 export async function removeCluster(place: Place, nodes: readonly NodeSpec[]): Promise<void> {
-  for (const node of nodes) await releaseSharedMemory(place, node)
+  for (const node of nodes) await releaseSharedMemory(dataOf(place, node))
   await rm(place.root, { recursive: true, force: true })
   await rmdir(dirname(place.root)).catch(() => undefined) // not empty while other clusters are there
 }

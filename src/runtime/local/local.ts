@@ -236,7 +236,7 @@ class LocalRuntime implements Runtime {
   ): Promise<CommandResult> {
     const { account, root } = this.#place
     // What runs may remove the file which tells of it.
-    await releaseSharedMemory(this.#place, this.#spec(name))
+    await releaseSharedMemory(dataOf(this.#place, this.#spec(name)))
     return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd: root, signal })
   }
 

@@ -76,7 +76,7 @@ export async function spawnServer(host: Host, node: NodeSpec): Promise<void> {
  * dead process itself because its parent has not collected it yet: then the new server would refuse to start.
  */
 async function removeLocksOfTheDead(place: Place, node: NodeSpec): Promise<void> {
-  await releaseSharedMemory(place, node)
+  await releaseSharedMemory(dataOf(place, node))
   const socket = join(place.sockets, `.s.PGSQL.${node.client.port}`)
   for (const path of [join(dataOf(place, node), 'postmaster.pid'), `${socket}.lock`]) {
     const pid = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10)

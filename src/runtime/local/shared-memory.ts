@@ -8,14 +8,12 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { NodeSpec } from '../../topology/topology.ts'
 import { run } from '../command.ts'
-import { dataOf, type Place } from './place.ts'
 import { processState } from './processes.ts'
 
-/** Releases the segment of a server that was killed; nothing is done while it runs, or when it has ended by itself. */
-export async function releaseSharedMemory(place: Place, node: NodeSpec): Promise<void> {
-  const lines = (await readFile(join(dataOf(place, node), 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+/** Releases the segment of a server that was killed, by its data directory; nothing is done while it runs, or when it has ended by itself. */
+export async function releaseSharedMemory(data: string): Promise<void> {
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
   // Of a server in single-user mode, which rewind.sh uses, it is negative.
   const pid = (lines[0] ?? '').trim().replace('-', '')
   const [, id = ''] = lines[SHARED_MEMORY_LINE]?.trim().split(/\s+/) ?? []
