@@ -102,6 +102,7 @@ export class Floor implements AsyncDisposable {
 
   async #start(at: number): Promise<void> {
     const { folder, ports } = this.#options
+    // mmap: in /dev/shm it would outlive the server that is killed.
     const settings = `-p ${ports[at]} -c listen_addresses=127.0.0.1 -k ${folder} -c wal_retrieve_retry_interval=100ms -c cluster_name=${NAMES[at]} -c dynamic_shared_memory_type=mmap`
     await this.#program('pg_ctl', [
       '-D',

@@ -48,6 +48,15 @@ export function once(dispose: () => Promise<void>): AsyncDisposable {
   return { [Symbol.asyncDispose]: () => (disposed ??= dispose()) }
 }
 
+/** What `make` has registered, to be released together; and at once when it fails half way. */
+export async function collected(make: (resources: Disposer) => Promise<void>): Promise<AsyncDisposable> {
+  const resources = new Disposer()
+  return await undoable(
+    () => make(resources),
+    () => resources[Symbol.asyncDispose](),
+  )
+}
+
 /** Does it, until what this returns is disposed of: then it is undone, once; and at once when doing it fails half way. */
 export async function undoable(make: () => Promise<unknown>, undo: () => Promise<void>): Promise<AsyncDisposable> {
   const disposable = once(undo)

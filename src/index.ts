@@ -2,16 +2,10 @@
  * The only door: what demos, tests and other projects import.
  */
 export { openLab, startTemporaryCluster, type Lab, type LabOptions, type TemporaryClusterOptions } from './lab.ts'
-export { Cluster, primaryOf, refusalOf, requireStandby, standbysOf } from './cluster/cluster.ts'
-export type {
-  ClusterEvent,
-  ConnectAs,
-  NodeStatus,
-  PrimaryStatus,
-  Refusal,
-  StandbyStatus,
-  UnreachableStatus,
-} from './cluster/cluster.ts'
+export { Cluster, refusalOf } from './cluster/cluster.ts'
+export { primaryOf, requireStandby, standbysOf } from './cluster/node-status.ts'
+export type { ClusterEvent, ConnectAs, Refusal } from './cluster/cluster.ts'
+export type { NodeStatus, PrimaryStatus, StandbyStatus, UnreachableStatus } from './cluster/node-status.ts'
 export {
   caughtUp,
   describe,

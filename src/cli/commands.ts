@@ -2,7 +2,8 @@
  * The commands that manage the cluster: up, down, psql, logs.
  */
 import { spawn } from 'node:child_process'
-import { primaryOf, standbysOf, type Cluster } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import { up } from '../cluster/up.ts'
 import { count, flag } from '../demo.ts'
 import { LabError } from '../errors.ts'

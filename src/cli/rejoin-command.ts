@@ -1,8 +1,9 @@
 /**
  * `rejoin`: a node that cannot follow becomes a standby again, and what only it has is shown and kept before that.
  */
-import type { Cluster, NodeStatus, PrimaryStatus } from '../cluster/cluster.ts'
-import { primaryOf } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { NodeStatus, PrimaryStatus } from '../cluster/node-status.ts'
+import { primaryOf } from '../cluster/node-status.ts'
 import { isHeldBack, senderOf } from '../cluster/conditions.ts'
 import { rejoin, standDown } from '../cluster/rejoin.ts'
 import { readPastFork } from '../cluster/salvage/past-fork.ts'

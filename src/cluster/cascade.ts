@@ -7,14 +7,8 @@
 import { LabError } from '../errors.ts'
 import { areEquivalent } from '../postgres/conninfo.ts'
 import { waitUntil } from '../wait.ts'
-import {
-  primaryOf,
-  requireAnswer,
-  requireStandby,
-  type Cluster,
-  type NodeStatus,
-  type StandbyStatus,
-} from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { primaryOf, requireAnswer, requireStandby, type NodeStatus, type StandbyStatus } from './node-status.ts'
 import { streaming } from './conditions.ts'
 import { changeSettings, restoreSettings } from './settings.ts'
 import { createSlot, createSlots, dropSlot } from './slots.ts'

@@ -4,27 +4,12 @@
 import { codeOf, isLabError, LabError, messageOf } from '../errors.ts'
 import { connect, type Session } from '../postgres/connection.ts'
 import { literal } from '../postgres/sql.ts'
-import { readServer, type PrimaryServer, type StandbyServer } from '../postgres/status.ts'
-import type { Endpoint, NodeState, Runtime } from '../runtime/runtime.ts'
+import { readServer } from '../postgres/status.ts'
+import type { Endpoint, Runtime } from '../runtime/runtime.ts'
 import { CLIENTS, LinkGroup } from '../links/group.ts'
+import { primaryOf, type NodeStatus, type PrimaryStatus, type NodeAddress } from './node-status.ts'
 import { Sessions } from './sessions.ts'
 import { nodeNamed, withMembers, type NodeSpec, type Topology } from '../topology/topology.ts'
-
-interface NodeAddress {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-}
-
-export type PrimaryStatus = NodeAddress & PrimaryServer
-export type StandbyStatus = NodeAddress & StandbyServer
-/** A node that does not answer is an answer, too. */
-export type UnreachableStatus = NodeAddress & {
-  readonly role: 'unreachable'
-  readonly state: NodeState
-  readonly reason: string
-}
-export type NodeStatus = PrimaryStatus | StandbyStatus | UnreachableStatus
 
 /** What an operation did, for whoever narrates: the very SQL and commands, and what they were for. */
 export type ClusterEvent =
@@ -191,56 +176,6 @@ export function refusalOf(error: unknown): Refusal {
   const code = codeOf(error)
   if (error instanceof LabError || code === undefined) throw error
   return { code, message: messageOf(error) }
-}
-
-/** The one primary among them. @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING */
-export function primaryOf(all: readonly NodeStatus[]): PrimaryStatus {
-  const [primary, ...more] = all.filter(status => status.role === 'primary')
-  if (more.length > 0) {
-    throw new LabError(
-      'SPLIT_BRAIN',
-      `more than one node accepts writes: ${[primary, ...more].map(s => s?.name).join(', ')}`,
-      {
-        hint: 'pnpm run up keeps the one on the newest timeline, and makes the others its standbys.',
-      },
-    )
-  }
-  if (primary !== undefined) return primary
-  if (all.every(({ role }) => role === 'unreachable')) {
-    throw new LabError('NOT_RUNNING', `no node answers: ${all.map(status => status.name).join(', ')}`, {
-      hint: 'Bring the cluster up with pnpm run up.',
-    })
-  }
-  throw new LabError(
-    'NO_PRIMARY',
-    `no node accepts writes: ${all.map(({ name, role }) => `${name} is ${role}`).join(', ')}`,
-    {
-      hint: 'pnpm run failover promotes a standby; pnpm run up does that, and brings everything else back.',
-    },
-  )
-}
-
-export const standbysOf = (all: readonly NodeStatus[]): StandbyStatus[] =>
-  all.filter(status => status.role === 'standby')
-
-/** The node of that name, which answers. @throws LabError UNREACHABLE */
-export function requireAnswer(all: readonly NodeStatus[], name: string): PrimaryStatus | StandbyStatus {
-  const status = all.find(candidate => candidate.name === name)
-  if (status !== undefined && status.role !== 'unreachable') return status
-  throw new LabError('UNREACHABLE', `${name} is ${status?.state}, and does not answer`, {
-    hint: 'pnpm run status shows which nodes answer; pnpm run up brings the cluster up.',
-  })
-}
-
-/** The standby of that name. @throws LabError UNKNOWN_NODE when it is the primary; UNREACHABLE */
-export function requireStandby(all: readonly NodeStatus[], name: string): StandbyStatus {
-  const status = requireAnswer(all, name)
-  if (status.role === 'standby') return status
-  throw new LabError('UNKNOWN_NODE', `${name} is the primary, and no standby`, {
-    hint: `The standbys are ${standbysOf(all)
-      .map(standby => standby.name)
-      .join(', ')}.`,
-  })
 }
 
 function requireOneCluster(all: readonly NodeStatus[]): void {

@@ -5,7 +5,8 @@ import { isLabError, LabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, type Condition } from '../wait.ts'
-import { primaryOf, type Cluster, type NodeStatus, type PrimaryStatus, type StandbyStatus } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { primaryOf, type NodeStatus, type PrimaryStatus, type StandbyStatus } from './node-status.ts'
 
 /** `name` streams from `from`, on its timeline, and `from` says so too: the primary, or a standby that `name` cascades from. */
 export function streaming(cluster: Cluster, name: string, from: string): Condition<StandbyStatus> {

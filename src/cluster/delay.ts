@@ -14,7 +14,8 @@ import { codeOf, isLabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
-import { requireStandby, type Cluster, type StandbyStatus } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { requireStandby, type StandbyStatus } from './node-status.ts'
 import { caughtUp, describe, requireAlive } from './conditions.ts'
 import { changeSettings, restoreSettings, type ChangeOptions } from './settings.ts'
 
@@ -34,11 +35,15 @@ export async function delay(
   { byMs, ...options }: DelayOptions,
 ): Promise<StandbyStatus> {
   const { name } = cluster.node(node)
-  requireStandby([await cluster.nodeStatus(name, options.signal)], name)
+  await standbyNow(cluster, name, options.signal)
   const value = byMs === 0 ? null : formatDuration(byMs)
   await changeSettings(cluster, name, { settings: { recovery_min_apply_delay: value }, ...options })
-  return requireStandby([await cluster.nodeStatus(name, options.signal)], name)
+  return await standbyNow(cluster, name, options.signal)
 }
+
+/** Only this node is asked: another one may stand still. */
+const standbyNow = async (cluster: Cluster, name: string, signal: AbortSignal | undefined): Promise<StandbyStatus> =>
+  requireStandby([await cluster.nodeStatus(name, signal)], name)
 
 /**
  * Pauses replay on a standby; it goes on receiving. Returns when nothing more is applied. Disposing of what it returns lets
@@ -47,7 +52,7 @@ export async function delay(
  */
 export async function pauseReplay(cluster: Cluster, node: string, options: ChangeOptions): Promise<AsyncDisposable> {
   const { name } = cluster.node(node)
-  requireStandby([await cluster.nodeStatus(name, options.signal)], name)
+  await standbyNow(cluster, name, options.signal)
   const pause = async (): Promise<void> => {
     await cluster.query(name, 'SELECT pg_wal_replay_pause()', { as: 'superuser', signal: options.signal })
     await waitUntil(appliesNothing(cluster, name), options)
@@ -67,7 +72,7 @@ export async function replayUntil(
   { lsn, ...options }: ChangeOptions & { readonly lsn: Lsn },
 ): Promise<AsyncDisposable> {
   const { name } = cluster.node(node)
-  const { recoveryMinApplyDelayMs: ms } = requireStandby([await cluster.nodeStatus(name, options.signal)], name)
+  const { recoveryMinApplyDelayMs: ms } = await standbyNow(cluster, name, options.signal)
   const before = { ...NO_TARGET, recovery_min_apply_delay: ms === 0 ? null : formatDuration(ms) }
   const heal = async (): Promise<void> => {
     await restoreSettings(cluster, name, { settings: before, timeoutMs: options.timeoutMs })

@@ -1,7 +1,8 @@
 /**
  * What the data of a node that runs and does not answer says of it.
  */
-import type { Cluster, NodeStatus } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import type { NodeStatus } from './node-status.ts'
 
 /** Whether one of them has data with which it starts as a primary: a database that is not to be cloned anew, and no standby.signal. */
 export async function someMayBePrimary({ runtime }: Cluster, silent: readonly NodeStatus[]): Promise<boolean> {

@@ -4,7 +4,8 @@
  */
 import { formatLsn, segmentStart, walFileStart } from '../postgres/lsn.ts'
 import { furthestLsn } from '../postgres/status.ts'
-import type { Cluster, StandbyStatus } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import type { StandbyStatus } from './node-status.ts'
 
 /** Why `standby` can never stream from `primary` as it is; undefined while it can. @throws LabError UNREACHABLE */
 export async function whyWalIsMissing(

@@ -3,7 +3,8 @@
  * nothing, and holds up none of the others.
  */
 import { pause, seconds } from '../wait.ts'
-import type { Cluster, NodeStatus } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import type { NodeStatus } from './node-status.ts'
 
 /** A node's state, and the instants between which it was so: performance.now(), in milliseconds. */
 export interface Polled {

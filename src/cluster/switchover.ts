@@ -11,14 +11,8 @@ import { isLabError, LabError, messageOf, throwIfInterrupted } from '../errors.t
 import { CONTROL_FILE, parseControlFile } from '../postgres/control-file.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
-import {
-  primaryOf,
-  requireStandby,
-  standbysOf,
-  type Cluster,
-  type PrimaryStatus,
-  type StandbyStatus,
-} from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { primaryOf, requireStandby, standbysOf, type PrimaryStatus, type StandbyStatus } from './node-status.ts'
 import { caughtUp, describe, hasRole, isFollowing, isHeldBack, senderOf } from './conditions.ts'
 import { readFork, type Divergence } from './divergence.ts'
 import { promote, type Failover } from './failover.ts'

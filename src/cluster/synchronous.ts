@@ -11,7 +11,8 @@ import {
   type SynchronousStandbys,
 } from '../postgres/synchronous.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
-import { primaryOf, standbysOf, type Cluster, type PrimaryStatus } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { primaryOf, standbysOf, type PrimaryStatus } from './node-status.ts'
 import { isFollowing } from './conditions.ts'
 import { restoreSettings, type ChangeOptions, type Settings } from './settings.ts'
 

@@ -2,7 +2,7 @@
  * The links of one kind in a cluster (between its nodes, or in front of them): there for as long as somebody holds them,
  * and with all that is imposed on the ways between.
  */
-import { Disposer, once } from '../dispose.ts'
+import { collected, Disposer, once } from '../dispose.ts'
 import { Link, type Impairment } from './link.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 
@@ -22,7 +22,7 @@ export class LinkGroup {
   readonly #links = new Set<{ readonly route: Route; readonly link: Link }>()
   readonly #rules = new Map<Rule, Disposer>()
   #holders = 0
-  #placed = new Disposer()
+  #placed: AsyncDisposable | undefined
   #turn: Promise<void> = Promise.resolve()
 
   get isInPlace(): boolean {
@@ -40,20 +40,12 @@ export class LinkGroup {
    */
   async hold(place: (resources: Disposer) => Promise<void>): Promise<AsyncDisposable> {
     await this.#inTurn(async () => {
-      if (this.#holders === 0) {
-        this.#placed = new Disposer()
-        try {
-          await place(this.#placed)
-        } catch (error) {
-          await this.#placed[Symbol.asyncDispose]()
-          throw error
-        }
-      }
+      if (this.#holders === 0) this.#placed = await collected(place)
       this.#holders++
     })
     return once(() =>
       this.#inTurn(async () => {
-        if (--this.#holders === 0) await this.#placed[Symbol.asyncDispose]()
+        if (--this.#holders === 0) await this.#placed?.[Symbol.asyncDispose]()
       }),
     )
   }

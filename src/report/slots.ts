@@ -2,7 +2,7 @@
  * Replication slots for people: what each retains, and what is wrong with it. Pure.
  * https://www.postgresql.org/docs/current/view-pg-replication-slots.html
  */
-import type { NodeStatus, PrimaryStatus, StandbyStatus } from '../cluster/cluster.ts'
+import type { NodeStatus, PrimaryStatus, StandbyStatus } from '../cluster/node-status.ts'
 import { senderOf } from '../cluster/conditions.ts'
 import { bytesBehind, type Lsn } from '../postgres/lsn.ts'
 import { furthestLsn, type Slot } from '../postgres/status.ts'

@@ -1,7 +1,7 @@
 /**
  * What became different from one look at the cluster to the next, a line each. Pure.
  */
-import type { NodeStatus, StandbyStatus } from '../cluster/cluster.ts'
+import type { NodeStatus, StandbyStatus } from '../cluster/node-status.ts'
 import { senderOf } from '../cluster/conditions.ts'
 
 /** Roles, timelines, who streams from whom, paused replay, and slots that lose what they should retain. */

@@ -1,7 +1,8 @@
 /**
  * The state of the cluster: as a table, and as the `status --json` document.
  */
-import type { Cluster, NodeStatus, StandbyStatus } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { NodeStatus, StandbyStatus } from '../cluster/node-status.ts'
 import { senderOf } from '../cluster/conditions.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { bytesBehind, formatLsn } from '../postgres/lsn.ts'

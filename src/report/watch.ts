@@ -1,7 +1,7 @@
 /**
  * The live view of the cluster, as lines that fit a terminal. Pure.
  */
-import type { NodeStatus } from '../cluster/cluster.ts'
+import type { NodeStatus } from '../cluster/node-status.ts'
 import { formatTable } from './format.ts'
 import { SLOT_HEADING, slotRows } from './slots.ts'
 import { NODE_HEADING, nodeRows, silences, statusWarnings, type BehindFor } from './status.ts'

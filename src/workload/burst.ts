@@ -1,7 +1,8 @@
 /**
  * A burst of inserts on one connection, with every standby's replay position looked at meanwhile.
  */
-import { standbysOf, type Cluster } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { standbysOf } from '../cluster/node-status.ts'
 import { LabError, throwIfInterrupted } from '../errors.ts'
 import { measureLag, type Commit, type Position, type StandbyLag } from '../measure/lag.ts'
 import { connect, type Session } from '../postgres/connection.ts'

@@ -3,7 +3,8 @@
  * visible on the standby, known from the client's own commits.
  */
 import { cutFromWal } from '../cluster/faults/replication.ts'
-import { standbysOf, type Cluster } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { standbysOf } from '../cluster/node-status.ts'
 import { healthy } from '../cluster/conditions.ts'
 import { Disposer } from '../dispose.ts'
 import { LabError } from '../errors.ts'

@@ -108,10 +108,11 @@ describeEachRuntime(
       )
       await catchLabError('UNKNOWN_NODE', () => cascade(cluster, 'replica9', { from: 'replica1', ...LIMIT }))
       await catchLabError('UNKNOWN_NODE', () => cascade(cluster, 'replica1', { from: 'replica9', ...LIMIT }))
-      const { message } = await catchLabError('UNKNOWN_NODE', () =>
+      const { message, hint } = await catchLabError('UNKNOWN_NODE', () =>
         cascade(cluster, 'primary', { from: 'replica1', ...LIMIT }),
       )
       expect(message).toBe('primary is the primary, and no standby')
+      expect(hint).toBe('pnpm run status shows which nodes are standbys.')
 
       expect(await cascade(cluster, 'replica2', { from: 'primary', ...LIMIT })).toMatchObject({
         from: 'primary',

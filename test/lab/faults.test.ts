@@ -2,25 +2,16 @@
  * The contract of the faults: what each does, looked at from outside; and that it heals, also twice, and after its node has
  * crashed meanwhile.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { blackHole, crash, cutFromWal, fillDisk, freeze, isolate, linkClients } from '../../src/index.ts'
 import { caughtUp, changeSettings, describe as inWords, failover, healthy, pauseReplay, slow } from '../../src/index.ts'
 import { met, notMet, startWriter, streaming, up, waitUntil } from '../../src/index.ts'
 import type { Cluster, Condition, Lsn, Writer } from '../../src/index.ts'
-import { run } from '../../src/runtime/command.ts'
 import { parseConninfo } from '../../src/postgres/conninfo.ts'
+import { mountSmallDisk, whyNoSmallDisk, withSmallVolume } from '../support/small-disk.ts'
 import { nodeTo, receivesNothing } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
-import {
-  describeEachRuntime,
-  startTestCluster,
-  TEST_STATE_DIR,
-  TIMEOUT_MS,
-  type TestRuntime,
-} from '../support/runtimes.ts'
+import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 /** A cluster is expensive, so each sees many faults, one after the other. */
@@ -302,54 +293,3 @@ const hasLogged = (cluster: Cluster, node: string, words: string): Condition<und
     return log.includes(words) ? met(undefined) : notMet(log)
   },
 })
-
-/** For Docker its engine mounts one; here that takes CAP_SYS_ADMIN, bit 21 of what this process may do. */
-function whyNoSmallDisk(runtime: TestRuntime): string | undefined {
-  if (runtime === 'docker') return undefined
-  const [, capabilities] = existsSync('/proc/self/status')
-    ? (/^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [])
-    : []
-  const mayMount = ((BigInt(`0x${capabilities ?? '0'}`) >> 21n) & 1n) === 1n
-  return mayMount ? undefined : ' (left out: only root can mount a small filesystem)'
-}
-
-/** The compose file with a small filesystem as the volume of replica1. */
-async function withSmallVolume(): Promise<string> {
-  const folder = join(TEST_STATE_DIR, 'small-volume')
-  await mkdir(folder, { recursive: true })
-  for (const name of ['primary-init', 'replica-entrypoint']) await cp(name, join(folder, name), { recursive: true })
-  const file = join(folder, 'docker-compose.yml')
-  const text = await readFile('docker-compose.yml', 'utf8')
-  expect(text).toContain('  replica1-data: {}\n')
-  const small = '{ driver_opts: { type: tmpfs, device: tmpfs, o: size=300m } }'
-  await writeFile(file, text.replace('  replica1-data: {}\n', `  replica1-data: ${small}\n`))
-  return file
-}
-
-/** Has replica1 cloned anew onto a small filesystem. */
-async function mountSmallDisk(cluster: Cluster): Promise<AsyncDisposable> {
-  const volume = join(TEST_STATE_DIR, cluster.topology.project, cluster.node('replica1').data.volume)
-  const asRoot = async (...argv: [string, ...string[]]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await run(argv, { environment: process.env })
-    expect({ exitCode, stderr }, argv.join(' ')).toEqual({ exitCode: 0, stderr: '' })
-    return stdout.trim()
-  }
-  await cluster.runtime.stop('replica1', 'fast')
-  const owner = await asRoot('stat', '-c', '%u:%g', volume)
-  await asRoot('mount', '-t', 'tmpfs', '-o', 'size=300m,mode=0700', 'tmpfs', volume)
-  const unmount = {
-    [Symbol.asyncDispose]: async () => {
-      if ((await cluster.runtime.state('replica1')) === 'running') await cluster.runtime.stop('replica1', 'fast')
-      await asRoot('umount', '--lazy', volume)
-    },
-  }
-  try {
-    await asRoot('chown', owner, volume)
-    await cluster.runtime.start('replica1')
-    await waitUntil(streaming(cluster, 'replica1', 'primary'), LIMIT)
-  } catch (error) {
-    await unmount[Symbol.asyncDispose]()
-    throw error
-  }
-  return unmount
-}

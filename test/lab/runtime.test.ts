@@ -8,6 +8,7 @@ import { met, notMet } from '../../src/index.ts'
 import { run } from '../../src/runtime/command.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+import { offline, serverProcesses } from '../support/servers.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
@@ -180,34 +181,6 @@ describeEachRuntime('a runtime', runtime => {
   })
 })
 
-describeEachRuntime(
-  'shared memory outside the data',
-  runtime => {
-    test('goes with the data, whatever was killed', async () => {
-      await using cluster = await startTestCluster(runtime)
-      const pids: string[] = []
-      const kill = async (node: string): Promise<void> => {
-        pids.push(...(await serverProcesses(cluster, node)).map(String))
-        await crash(cluster, node)
-      }
-      await kill('replica1')
-      expect(await segmentsOf(pids), 'it can be seen').toHaveLength(1)
-      await cluster.runtime.discard('replica1')
-      await cluster.runtime.start('replica1')
-      await waitUntil(streaming(cluster, 'replica1', 'primary'), LIMIT)
-      expect(await segmentsOf(pids)).toEqual([])
-
-      for (const { name } of cluster.nodes) await kill(name)
-      const recovering = await killSingleUser(cluster, 'primary')
-      expect(await segmentsOf([recovering]), 'it can be seen').toHaveLength(1)
-      await cluster.runtime.down({ keepData: false })
-      expect(await segmentsOf([...pids, recovering])).toEqual([])
-    })
-  },
-  // A container has its own, and takes it along.
-  ['local', 'npm'],
-)
-
 const ANY = parseLsn('0/0')
 
 async function everyoneStreams(cluster: Cluster): Promise<void> {
@@ -227,47 +200,12 @@ async function freezeAndThaw(cluster: Cluster, node: string): Promise<void> {
   expect(await cluster.runtime.state(node)).toBe('running')
 }
 
-/** Runs a line of bash on a stopped node's data, which must succeed, and returns what it printed. */
-async function offline(cluster: Cluster, node: string, script: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await cluster.runtime.runOffline(node, ['bash', '-c', script])
-  expect({ exitCode, stderr }, script).toEqual({ exitCode: 0, stderr: '' })
-  return stdout
-}
-
 /** As a lab leaves it that is killed while a program runs beside a node. */
 async function leaveOneOff({ topology }: Cluster): Promise<void> {
   const labels = { project: topology.project, service: 'primary-offline', oneoff: 'True' }
   const flags = Object.entries(labels).flatMap(([name, value]) => ['--label', `com.docker.compose.${name}=${value}`])
   const argv = ['docker', 'create', ...flags, topology.nodes[0]!.image, 'true'] as const
   expect(await run(argv, { environment: process.env })).toMatchObject({ exitCode: 0 })
-}
-
-/** The process ids of the postmaster and all its children, as the server itself knows them. */
-async function serverProcesses(cluster: Cluster, node: string): Promise<number[]> {
-  const rows = await cluster.query<{ pid: number }>(
-    node,
-    `SELECT pid FROM pg_stat_activity UNION SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int`,
-    { as: 'superuser' },
-  )
-  return rows.map(({ pid }) => pid)
-}
-
-/** As a rejoin leaves it that is killed while its server recovers. Returns that one's process id. */
-async function killSingleUser(cluster: Cluster, node: string): Promise<string> {
-  const script = `
-    mkfifo "$PGDATA/../input" && exec 3<>"$PGDATA/../input"
-    postgres --single -D "$PGDATA" -c dynamic_shared_memory_type=mmap template1 <&3 >/dev/null 2>&1 &
-    until [ "$(sed -n 1p "$PGDATA/postmaster.pid" 2>/dev/null)" = "-$!" ] && [ "$(sed -n 7p "$PGDATA/postmaster.pid")" ]; do
-      kill -0 $!
-    done
-    kill -KILL $! && { wait $! || rm "$PGDATA/../input"; } 2>/dev/null && echo $!`
-  return (await offline(cluster, node, script)).trim()
-}
-
-/** The System V segments which these processes have made. */
-async function segmentsOf(pids: readonly string[]): Promise<string[]> {
-  const { stdout } = await run(['ipcs', '-m', '-p'], { environment: process.env })
-  return stdout.split('\n').filter(line => pids.includes(line.trim().split(/\s+/).at(-2) ?? ''))
 }
 
 /** In Docker those ids mean something only while the container runs. */

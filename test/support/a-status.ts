@@ -1,4 +1,4 @@
-import type { NodeStatus, PrimaryStatus, StandbyStatus } from '../../src/cluster/cluster.ts'
+import type { NodeStatus, PrimaryStatus, StandbyStatus } from '../../src/cluster/node-status.ts'
 import type { Lsn } from '../../src/postgres/lsn.ts'
 import type { Slot, WalSender } from '../../src/postgres/status.ts'
 

@@ -3,7 +3,7 @@
  * On Docker a node that is isolated both ways is taken off the network it replicates over; all else is done with links
  * (see links.ts), which the lab puts between the nodes for as long, or a caller beforehand with linkPeers and linkClients.
  */
-import { Disposer } from '../../dispose.ts'
+import { collected, type Disposer } from '../../dispose.ts'
 import { LabError } from '../../errors.ts'
 import { requireSpeed, type Impairment, type Way } from '../../links/link.ts'
 import type { Cluster } from '../cluster.ts'
@@ -33,20 +33,15 @@ export async function isolate(
   { direction = 'both', ...options }: IsolateOptions,
 ): Promise<AsyncDisposable> {
   const { name } = cluster.node(node)
-  const healing = new Disposer()
   const { replication } = cluster.runtime.network
-  try {
+  const rule = (route: Route): Impairment | undefined =>
+    concerns(route, name) ? stalled(route, name, { direction, newConnections: 'refused' }) : undefined
+  return await collected(async healing => {
     if (replication === undefined || direction !== 'both') healing.use(await linkPeers(cluster, options))
     else await disconnect(cluster, name, healing)
     // Also with a network of their own: links may be there already, or come, and go another way.
-    const rule = (route: Route): Impairment | undefined =>
-      concerns(route, name) ? stalled(route, name, { direction, newConnections: 'refused' }) : undefined
     healing.use(await cluster.links.peers.impose(rule))
-  } catch (error) {
-    await healing[Symbol.asyncDispose]()
-    throw error
-  }
-  return healing
+  })
 }
 
 /** Puts back on the network the nodes that a lab which was killed has left isolated. Docker Compose would leave them so. */
@@ -142,15 +137,10 @@ export async function slow(
     requireClientLinks(cluster)
     return await cluster.links.clients.impose(rule)
   }
-  const healing = new Disposer()
-  healing.use(await linkPeers(cluster, options))
-  try {
+  return await collected(async healing => {
+    healing.use(await linkPeers(cluster, options))
     healing.use(await cluster.links.peers.impose(rule))
-  } catch (error) {
-    await healing[Symbol.asyncDispose]()
-    throw error
-  }
-  return healing
+  })
 }
 
 const concerns = ({ from, to }: Route, node: string): boolean => from === node || to === node

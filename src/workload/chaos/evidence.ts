@@ -2,7 +2,8 @@
  * What is looked at when a round is over, read from the servers, the machine and this very process. Judged by checks.ts.
  */
 import { readdir } from 'node:fs/promises'
-import type { Cluster, NodeStatus } from '../../cluster/cluster.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { NodeStatus } from '../../cluster/node-status.ts'
 import { readUpstream, type Upstream } from '../../cluster/upstream.ts'
 import type { Traces } from '../../runtime/runtime.ts'
 import type { Acknowledgement } from './watcher.ts'

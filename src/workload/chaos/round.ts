@@ -1,7 +1,8 @@
 /**
  * One round of a soak: writes, an action, the healing under new writes, and all that there is to see afterwards.
  */
-import { standbysOf, type Cluster } from '../../cluster/cluster.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { standbysOf } from '../../cluster/node-status.ts'
 import { caughtUp, healthy } from '../../cluster/conditions.ts'
 import { delay } from '../../cluster/delay.ts'
 import { linkClients } from '../../cluster/links.ts'

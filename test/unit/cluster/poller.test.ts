@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Cluster, NodeStatus } from '../../../src/cluster/cluster.ts'
+import type { Cluster } from '../../../src/cluster/cluster.ts'
+import type { NodeStatus } from '../../../src/cluster/node-status.ts'
 import { Poller } from '../../../src/cluster/poller.ts'
 import { LabError } from '../../../src/errors.ts'
 import { aPrimary, aStandby } from '../../support/a-status.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { NodeStatus } from '../../../src/cluster/cluster.ts'
+import type { NodeStatus } from '../../../src/cluster/node-status.ts'
 import { statusChanges } from '../../../src/report/status-changes.ts'
 import type { Style } from '../../../src/report/terminal.ts'
 import { watchLines, type WatchView } from '../../../src/report/watch.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { slotRows, slotWarnings } from '../../../src/report/slots.ts'
 import { narrateStatus, statusWarnings } from '../../../src/report/status.ts'
-import type { NodeStatus } from '../../../src/cluster/cluster.ts'
+import type { NodeStatus } from '../../../src/cluster/node-status.ts'
 import { cellsOf, narrated } from '../../support/a-narrator.ts'
 import { aPrimary, aSilentNode, aSlot, aStandby, lsn, senderTo } from '../../support/a-status.ts'
 

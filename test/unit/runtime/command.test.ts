@@ -8,6 +8,7 @@ import { catchLabError } from '../../support/catch-lab-error.ts'
 test('a program that is interrupted has ended when the caller is told', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'lab-command-'))
   const last = join(folder, 'ended')
+  // It would sleep for a minute, and is killed by the trap: that one takes its time.
   const script = `
     trap 'kill $!; for ((i = 0; i < 100; i++)); do cat /proc/self/stat >/dev/null 2>&1 || true; done; : >"$1"; exit 1' TERM
     sleep 60 >/dev/null 2>&1 &
