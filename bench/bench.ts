@@ -3,20 +3,20 @@
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { command } from '../src/cli/command.ts'
 import * as lab from '../src/index.ts'
 import { freePorts } from '../src/lab.ts'
 import { findBinaries, type Binaries } from '../src/runtime/binaries.ts'
 import { findPlace } from '../src/runtime/local/place.ts'
 import { Floor, type FloorOptions } from './floor.ts'
-import { measureJudging, memoryOfJudging } from './judging.ts'
+import { measureJudging } from './judging.ts'
 import { summarise, type Row, type Sample } from './samples.ts'
 import { measureThroughput } from './throughput.ts'
 
-const PARTS = ['cluster', 'throughput', 'record'] as const
+export const benchParts = ['cluster', 'throughput', 'record'] as const
+export type BenchPart = (typeof benchParts)[number]
 
 /** What each row holds against what. */
-const MEANINGS: Readonly<Record<string, string>> = {
+export const benchMeanings: Readonly<Record<string, string>> = {
   up: 'nothing to three nodes, against initdb, pg_basebackup and pg_ctl',
   failover: 'the outage of a crash, against one client that promotes by itself',
   writer: '20,000 single-row inserts over 8 connections, against pgbench',
@@ -24,34 +24,35 @@ const MEANINGS: Readonly<Record<string, string>> = {
   record: 'checker and record over 1,000,000 writes, against four times a quarter of them',
 }
 
-export const benchCommand = command({
-  usage: 'bench',
-  summary: 'measure the lab against bare PostgreSQL programs on this machine',
-  options: {
-    runs: lab.count('--runs <n>', { min: 1, max: 100, standard: 5 }, 'how often each is measured'),
-    only: lab.list('--only <parts>', PARTS, 'which parts'),
-  },
-  run: async ({ openLab, narrate, terminal, options, interrupt: { signal } }) => {
-    const { topology, runtime } = await openLab({ mayPull: true })
-    const binaries = await completeBinaries(topology)
-    const samples: Sample[] = []
-    for (let number = 1; number <= options.runs; number++) {
-      const say = (part: string): void => terminal.busy(`run ${number} of ${options.runs}: ${part}`)
-      for (const part of options.only) {
-        say(part)
-        samples.push(...(await MEASURE[part]({ topology, binaries, runtime: runtime.name, signal })))
-      }
+export interface BenchOptions {
+  readonly parts: readonly BenchPart[]
+  /** How often each is measured. */
+  readonly runs: number
+  readonly signal: AbortSignal
+  readonly onStep: (step: string) => void
+}
+
+export interface BenchResult {
+  readonly rows: readonly Row[]
+  /** Where the bare programs of the floor are. */
+  readonly floor: string
+}
+
+/** Measures each part by turns. @throws LabError NO_RUNTIME where there are no bare programs */
+export async function runBench(
+  { topology, runtime }: Pick<lab.Lab, 'topology' | 'runtime'>,
+  { parts, runs, signal, onStep }: BenchOptions,
+): Promise<BenchResult> {
+  const binaries = await completeBinaries(topology)
+  const samples: Sample[] = []
+  for (let number = 1; number <= runs; number++) {
+    for (const part of parts) {
+      onStep(`run ${number} of ${runs}: ${part}`)
+      samples.push(...(await MEASURE[part]({ topology, binaries, runtime: runtime.name, signal })))
     }
-    const rows = summarise(samples)
-    narrate.say(
-      `Runtime ${runtime.name}; floor with the bare programs of ${binaries.directory}; n = ${options.runs}, median (min–max)`,
-    )
-    narrate.table(['what', 'floor', 'ours', 'ratio', ''], rows.map(tableRow))
-    if (options.only.includes('record'))
-      narrate.say(`memory of a record over 1,000,000 writes, beside its history: ${lab.formatBytes(memoryOfJudging())}`)
-    return { version: 1, runtime: runtime.name, rows }
-  },
-})
+  }
+  return { rows: summarise(samples), floor: binaries.directory }
+}
 
 interface Setting {
   readonly topology: lab.Topology
@@ -60,7 +61,7 @@ interface Setting {
   readonly signal: AbortSignal
 }
 
-const MEASURE: Readonly<Record<(typeof PARTS)[number], (setting: Setting) => Promise<readonly Sample[]>>> = {
+const MEASURE: Readonly<Record<BenchPart, (setting: Setting) => Promise<readonly Sample[]>>> = {
   cluster: async setting => {
     await using floor = new Floor(await floorOptions(setting))
     const [floorUp, floorFailover] = [await floor.up(), await floor.failover()]
@@ -107,14 +108,3 @@ async function measureOurs({ runtime, signal }: Setting): Promise<readonly [up: 
   if (record.outageMs === null) throw new lab.LabError('NODE_FAILED', 'nothing was acknowledged around the failover')
   return [upMs, record.outageMs]
 }
-
-const tableRow = ({ name, spread }: Row): string[] => [
-  name,
-  formatSpread(spread.floorMs, lab.formatMs),
-  formatSpread(spread.oursMs, lab.formatMs),
-  formatSpread(spread.ratio, value => value.toFixed(2)),
-  MEANINGS[name] ?? '',
-]
-
-const formatSpread = ({ median, min, max }: lab.Spread, format: (value: number) => string): string =>
-  `${format(median)} (${format(min)}–${format(max)})`

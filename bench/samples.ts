@@ -1,7 +1,8 @@
 /**
  * Measurements against their floors, summed up.
  */
-import { spreadOf, type Spread } from '../src/index.ts'
+import { type Spread } from '../src/index.ts'
+import { spreadOf } from '../src/measure/statistics.ts'
 
 /** One measurement, and its floor from the same run. */
 export interface Sample {

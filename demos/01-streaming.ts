@@ -5,7 +5,7 @@
  * Run: pnpm run demo [--inserts N]
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 30_000, hint: 'pnpm run status shows how far each node is; pnpm run logs NODE shows why.' }
 
@@ -23,7 +23,9 @@ export default lab.demo(
     learnt:
       'A standby is a byte-for-byte copy that replays the WAL of its primary. The primary does not wait for it, so what is read there can be older than what was just acknowledged: ask for the position (pg_last_wal_replay_lsn) when that matters. It refuses every write with SQLSTATE 25006.',
     summary: 'write on the primary, read on the replicas, measure the lag of a burst',
-    options: { inserts: lab.count('--inserts <n>', { min: 1, max: 100_000, standard: 100 }, 'inserts in the burst') },
+    options: {
+      inserts: lab.countOption('--inserts <n>', { min: 1, max: 100_000, standard: 100 }, 'inserts in the burst'),
+    },
   },
   async ({ cluster, narrate, signal, options, step }) => {
     const learner = { as: 'superuser', signal } as const

@@ -5,7 +5,7 @@
  * Run: pnpm run durability [--trials N] [--synchronous-commit on,local] [--standbys one] [--report FILE]
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 export default lab.demo(
   {
@@ -17,13 +17,17 @@ export default lab.demo(
       'An acknowledged write survives the primary only when a commit waits for a standby: synchronous_standby_names must name one, and synchronous_commit must be remote_write or more. Either alone promises nothing. The price is a round trip for each commit, and that writes wait when no standby is left: then bring one back (pnpm run up), or give up the promise (pnpm run sync off).',
     summary: 'crash the primary under each synchronous_commit, and see what is lost and what a commit costs',
     options: {
-      synchronousCommit: lab.list('--synchronous-commit <values>', lab.synchronousCommits, 'which to try'),
-      standbys: lab.list('--standbys <kinds>', lab.synchronousStandbys, 'which synchronous standbys'),
-      trials: lab.count('--trials <n>', { min: 1, max: 100, standard: 1 }, 'crashes a setting'),
-      rate: lab.count('--rate <n>', { min: 10, max: 10_000, standard: 500 }, 'writes a second'),
-      connections: lab.count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
-      cut: lab.count('--cut <ms>', { min: 50, max: 10_000, standard: 200 }, 'cut the standbys off for so long before'),
-      report: lab.outputFile('--report <file>', 'write a page with plots, HTML in one file'),
+      synchronousCommit: lab.listOption('--synchronous-commit <values>', lab.synchronousCommits, 'which to try'),
+      standbys: lab.listOption('--standbys <kinds>', lab.synchronousStandbys, 'which synchronous standbys'),
+      trials: lab.countOption('--trials <n>', { min: 1, max: 100, standard: 1 }, 'crashes a setting'),
+      rate: lab.countOption('--rate <n>', { min: 10, max: 10_000, standard: 500 }, 'writes a second'),
+      connections: lab.countOption('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
+      cut: lab.countOption(
+        '--cut <ms>',
+        { min: 50, max: 10_000, standard: 200 },
+        'cut the standbys off for so long before',
+      ),
+      report: lab.fileOption('--report <file>', 'write a page with plots, HTML in one file'),
     },
   },
   async ({ cluster, narrate, signal, options, step }) => {

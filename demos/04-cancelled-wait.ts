@@ -5,7 +5,7 @@
  * Run: pnpm run lesson cancelled-wait [--step]
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 30_000 }
 const TABLE = 'public.cancelled_wait'
@@ -26,7 +26,7 @@ export default lab.demo(
   },
   async ({ cluster, narrate, signal, step }) => {
     await step('Every commit waits for a standby', 'Any one of the two: ANY 1 (…).', ['pnpm run sync'])
-    await using _quorum = await lab.setSynchronous(
+    await using _quorum = await lab.temporarySynchronous(
       cluster,
       { standbys: 'quorum', synchronousCommit: 'on' },
       { ...LIMIT, signal },

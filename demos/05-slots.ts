@@ -6,7 +6,7 @@
  * Run: pnpm run lesson slots [--step]
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 60_000 }
 /** More than wal_keep_size, which the compose file sets to 128 MB: that is kept with or without a slot. */
@@ -33,7 +33,7 @@ export default lab.demo(
     await step(`${away} goes away, and the primary goes on`, 'Its slot says from where on it will want the WAL.', [
       'pnpm run status',
     ])
-    await lab.stop(cluster, away, signal)
+    await lab.shutDown(cluster, away, signal)
     await writeWal(cluster, primary, narrate)
     const QUESTION = `SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint AS retained
   FROM pg_replication_slots WHERE slot_name = $1`
@@ -45,10 +45,10 @@ export default lab.demo(
     await step(`${away} comes back`, 'It asks for the WAL from where it was, and all of it is there.')
     const before = await systemOf(cluster, primary)
     narrate.event({ kind: 'command', node: away, text: await cluster.runtime.start(away, { signal }) })
-    narrate.say(lab.describe(await lab.waitUntil(lab.streaming(cluster, away, primary), limits)))
+    narrate.say(lab.describeStatus(await lab.waitUntil(lab.streaming(cluster, away, primary), limits)))
 
     await step('The same without its slot', 'As when a primary was promoted by hand, and nobody made the slots there.')
-    await lab.stop(cluster, away, signal)
+    await lab.shutDown(cluster, away, signal)
     await cluster.query(primary, 'SELECT pg_drop_replication_slot($1)', slot)
     await writeWal(cluster, primary, narrate)
     const back = await lab.rejoin(cluster, away, limits)

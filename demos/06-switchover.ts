@@ -5,7 +5,7 @@
  * Run: pnpm run switchover [--to NODE] [--rate N] [--trials N] [--report FILE]
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 60_000 }
 
@@ -18,7 +18,7 @@ export default lab.demo(
       'A planned change of the primary loses nothing because the old one is shut down first, and its last record, the shutdown checkpoint, is seen replayed on the new one before it is promoted. For the same reason the old one needs no pg_rewind. The interruption is the shutdown and the promotion; a checkpoint beforehand keeps the first short.',
     summary: 'let the primary and a standby change places under load, and lose nothing',
     options: {
-      to: lab.text('--to <node>', 'which standby is to be the primary (default: the one that has replayed most)'),
+      to: lab.textOption('--to <node>', 'which standby is to be the primary (default: the one that has replayed most)'),
       ...lab.trialOptions,
     },
   },

@@ -5,7 +5,7 @@
  * Run: pnpm run failover [--fault crash|stop] [--to NODE] [--no-rejoin] [--rate N] [--trials N] [--report FILE]
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 30_000 }
 
@@ -18,9 +18,9 @@ export default lab.demo(
       'A failover promotes whichever standby has received most, and what the old primary had acknowledged beyond that is gone. The old primary is fenced before the promotion, or two nodes would acknowledge writes. Some writes end without an answer: only a client with ids of its own can find out which of them are there.',
     summary: 'take the primary away under load, promote a standby, and see what was lost',
     options: {
-      fault: lab.choice('--fault <fault>', lab.failoverFaults, 'how the primary goes'),
-      to: lab.text('--to <node>', 'which standby to promote (default: the one that received most)'),
-      rejoin: lab.flag('--no-rejoin', 'leave the old primary down'),
+      fault: lab.choiceOption('--fault <fault>', lab.failoverFaults, 'how the primary goes'),
+      to: lab.textOption('--to <node>', 'which standby to promote (default: the one that received most)'),
+      rejoin: lab.flagOption('--no-rejoin', 'leave the old primary down'),
       ...lab.trialOptions,
     },
   },
@@ -84,7 +84,7 @@ export default lab.demo(
       const [row] = await cluster.query<{ count: string }>(name, `SELECT count(*) FROM ${lab.WRITES_TABLE}`, { signal })
       narrate.say(`${name} went on answering reads: ${row?.count} rows`)
       const standby = await lab.waitUntil(lab.streaming(cluster, name, failover.newPrimary), { ...LIMIT, signal })
-      narrate.say(lab.describe(standby))
+      narrate.say(lab.describeStatus(standby))
     }
 
     await step('What the client lost', 'Its own history, which no server holds, against what is in the new primary.')

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 120_000 }
 
@@ -61,7 +61,9 @@ export default lab.demo(
     await step('The rows are put back', 'On the new primary, as psql would do it with the file.')
     await using session = await cluster.connect(newPrimary, { signal })
     await session.query(statements, [], LIMIT)
-    const findings = lab.check(history, await lab.readSurvivors(cluster, history.run, signal), { faultHappened: true })
+    const findings = lab.checkHistory(history, await lab.readSurvivors(cluster, history.run, signal), {
+      faultHappened: true,
+    })
     narrate.say(`lost ${findings.lostIds.length} of ${findings.acknowledged} acknowledged writes`)
     assert.deepEqual(findings.lostIds, [], 'nothing that was acknowledged is missing any more')
     return { version: 1, runtime: cluster.runtime.name, lost: record.lostIds, salvaged: salvaged.rows, by: back.by }

@@ -5,7 +5,7 @@
  * Run: pnpm run lesson cascading [--step]; pnpm run cascade is the command
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 60_000 }
 const TABLE = 'public.cascading'
@@ -65,7 +65,7 @@ export default lab.demo(
     await write(middle)
     await lab.waitUntil(lab.caughtUp(cluster, end, (await cluster.primary(signal)).currentLsn), limits)
     const status = await lab.waitUntil(lab.streaming(cluster, end, middle), limits)
-    narrate.say(lab.describe(status))
+    narrate.say(lab.describeStatus(status))
     assert.equal(status.timeline, timeline.after, 'the end has come along to the new timeline')
     assert.equal(await count(), 300)
 

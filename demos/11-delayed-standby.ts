@@ -6,7 +6,7 @@
  * Run: pnpm run lesson delayed-standby [--step]; pnpm run delay is the command
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 60_000 }
 const TABLE = 'public.orders_by_mistake'
@@ -37,16 +37,16 @@ export default lab.demo(
     await step(`${delayed} applies an hour late`, 'It receives WAL at once; commits wait until they are old enough.', [
       'pnpm run status',
     ])
-    await lab.delay(cluster, delayed, { byMs: 0, ...limits }) // it may have one already
+    await lab.delayReplay(cluster, delayed, { byMs: 0, ...limits }) // it may have one already
     await cluster.query(primary, `DROP TABLE IF EXISTS ${TABLE}`, learner)
     await cluster.query(primary, `CREATE TABLE ${TABLE} AS SELECT n AS id FROM generate_series(1, 1000) AS n`, learner)
     await lab.waitUntil(lab.caughtUp(cluster, delayed, await position()), limits)
     await using _delay = {
       [Symbol.asyncDispose]: async () => {
-        await lab.delay(cluster, delayed, { byMs: 0, ...LIMIT })
+        await lab.delayReplay(cluster, delayed, { byMs: 0, ...LIMIT })
       },
     }
-    await lab.delay(cluster, delayed, { byMs: HOUR_MS, ...limits })
+    await lab.delayReplay(cluster, delayed, { byMs: HOUR_MS, ...limits })
     await cluster.query(primary, `INSERT INTO ${TABLE} VALUES (1001)`, learner)
 
     await step('The mistake', `On ${other} the table is gone as soon as on the primary.`)
@@ -79,7 +79,7 @@ export default lab.demo(
     await step('How it ends', 'The delay ends, and every node has the table again.')
     await stopped[Symbol.asyncDispose]()
     await paused[Symbol.asyncDispose]()
-    await lab.delay(cluster, delayed, { byMs: 0, ...limits })
+    await lab.delayReplay(cluster, delayed, { byMs: 0, ...limits })
     await lab.waitUntil(lab.caughtUp(cluster, delayed, await position()), limits)
     assert.equal(await count(delayed), 1001)
     await cluster.query(primary, `DROP TABLE ${TABLE}`, learner)

@@ -5,7 +5,7 @@
  * Run: pnpm run lesson read-only [--step]
  */
 import assert from 'node:assert/strict'
-import * as lab from '../src/index.ts'
+import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 60_000 }
 const TABLE = 'public.read_only'

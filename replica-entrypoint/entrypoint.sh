@@ -48,7 +48,7 @@ read_members() {
 }
 
 VOLUME=$(dirname "$PGDATA")
-# Left by a rejoin that was interrupted: what is in PGDATA cannot be trusted. See src/cluster/rejoin.ts.
+# Left by a rejoin that was interrupted: what is in PGDATA cannot be trusted. See src/operations/rejoin.ts.
 CLONE_ANEW=$VOLUME/clone-anew
 
 # There from the first start until primary-init/ has run to its end: what is in PGDATA is half made.

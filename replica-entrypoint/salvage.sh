@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a stopped node has that no other one received, read before a rejoin erases it. See src/cluster/salvage.ts.
+# What a stopped node has that no other one received, read before a rejoin erases it. See src/operations/salvage/.
 #
 #   salvage.sh look PROGRAM [TIMELINE FORK SEGMENT]...   its timeline; and if today's primary left that one at FORK (in the WAL
 #                                segment that begins at SEGMENT): its last WAL record, and which relations the records past
@@ -30,7 +30,7 @@ main() {
     piece) piece "$1" ;;
     end) end ;;
     names | rows)
-      command -v psql >/dev/null || exit 3 # as src/cluster/salvage/script.ts knows
+      command -v psql >/dev/null || exit 3 # as src/operations/salvage/script.ts knows
       begin
       local what=$1
       shift

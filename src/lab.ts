@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cluster } from './cluster/cluster.ts'
-import { up } from './cluster/up.ts'
+import { up } from './operations/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
 import { createDockerRuntime } from './runtime/docker/docker.ts'
 import { createLocalRuntime } from './runtime/local/local.ts'
@@ -15,7 +15,8 @@ import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Variables } from './topology/interpolation.ts'
 import { portVariable } from './topology/members.ts'
-import { readTopology, type Topology } from './topology/topology.ts'
+import { readTopology } from './topology/read.ts'
+import type { Topology } from './topology/topology.ts'
 
 export interface LabOptions {
   /** @default LAB_COMPOSE_FILE, else the docker-compose.yml that comes with the lab */

@@ -1,8 +1,8 @@
 /**
  * `cascade`: a standby that follows another standby, and back.
  */
-import { cascade } from '../cluster/cascade.ts'
-import { text } from '../demo.ts'
+import { cascade } from '../operations/cascade.ts'
+import { textOption } from '../options/options.ts'
 import { LabError } from '../errors.ts'
 import { formatMs } from '../report/format.ts'
 import { command } from './command.ts'
@@ -10,7 +10,7 @@ import { command } from './command.ts'
 export const cascadeCommand = command({
   usage: 'cascade <node>',
   summary: 'let a standby follow another standby, or the primary again',
-  options: { from: text('--from <node>', 'whom to follow; the name of the primary is the way back') },
+  options: { from: textOption('--from <node>', 'whom to follow; the name of the primary is the way back') },
   run: async ({ openLab, words: [node = ''], options: { from }, narrate, interrupt: { signal } }) => {
     if (from === undefined) {
       throw new LabError('USAGE', '--from is missing', {

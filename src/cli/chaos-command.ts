@@ -2,24 +2,25 @@
  * `chaos`: random faults and procedures against the cluster under load, and checks that nothing gives way.
  */
 import { resolve } from 'node:path'
-import { choice, count, text } from '../demo.ts'
+import { choiceOption, countOption, textOption } from '../options/options.ts'
 import { standbysFor, synchronousWords } from '../postgres/synchronous.ts'
-import { keepFailure, narrateSoak, roundNarrator, type ChaosDocument } from '../report/chaos.ts'
-import { runSoak, type Soak } from '../workload/chaos/soak.ts'
+import { narrateSoak, roundNarrator, type ChaosDocument } from '../report/chaos.ts'
+import { runSoak, type Soak } from '../experiments/chaos/soak.ts'
 import { command } from './command.ts'
+import { keepFailure } from './keep-failure.ts'
 
 export const chaosCommand = command({
   usage: 'chaos',
   summary: 'random faults and procedures under load, drawn from a seed; healed and checked after each',
   options: {
-    minutes: count('--minutes <n>', { min: 1, max: 10_080 }, 'begin no round after so long (default: 5)'),
-    rounds: count('--rounds <n>', { min: 1, max: 100_000 }, 'so many rounds, instead of minutes'),
-    seed: count('--seed <n>', { min: 0, max: 2 ** 31 - 1, standard: 1 }, 'what everything is drawn from'),
-    first: count('--first <n>', { min: 1, max: 100_000, standard: 1 }, 'begin with this round of the seed'),
-    sync: choice('--sync <standbys>', synchronousWords, 'what a commit waits for'),
-    rate: count('--rate <n>', { min: 10, max: 10_000, standard: 200 }, 'writes a second'),
-    connections: count('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
-    keep: text('--keep <folder>', 'where to keep what a failed round leaves (default: ./chaos-<seed>)'),
+    minutes: countOption('--minutes <n>', { min: 1, max: 10_080 }, 'begin no round after so long (default: 5)'),
+    rounds: countOption('--rounds <n>', { min: 1, max: 100_000 }, 'so many rounds, instead of minutes'),
+    seed: countOption('--seed <n>', { min: 0, max: 2 ** 31 - 1, standard: 1 }, 'what everything is drawn from'),
+    first: countOption('--first <n>', { min: 1, max: 100_000, standard: 1 }, 'begin with this round of the seed'),
+    sync: choiceOption('--sync <standbys>', synchronousWords, 'what a commit waits for'),
+    rate: countOption('--rate <n>', { min: 10, max: 10_000, standard: 200 }, 'writes a second'),
+    connections: countOption('--connections <n>', { min: 1, max: 50, standard: 4 }, 'connections that write'),
+    keep: textOption('--keep <folder>', 'where to keep what a failed round leaves (default: ./chaos-<seed>)'),
   },
   run: async ({ openLab, options, narrate, interrupt: { signal } }) => {
     const { seed, first, rounds, sync, keep = `chaos-${seed}` } = options

@@ -1,7 +1,7 @@
 /**
  * What a command of the command line is.
  */
-import type { OptionSpecs, OptionValues } from '../demo.ts'
+import type { OptionSpecs, OptionValues } from '../options/options.ts'
 import type { Lab } from '../lab.ts'
 import type { Narrator } from '../report/narrator.ts'
 import type { Terminal } from '../report/terminal.ts'

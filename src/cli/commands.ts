@@ -4,11 +4,11 @@
 import { spawn } from 'node:child_process'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
-import { up } from '../cluster/up.ts'
-import { count, flag } from '../demo.ts'
+import { up } from '../operations/up.ts'
+import { countOption, flagOption } from '../options/options.ts'
 import { LabError } from '../errors.ts'
 import { formatMs } from '../report/format.ts'
-import { tellStatus } from '../report/status.ts'
+import { tellStatus } from './tell-status.ts'
 import { command } from './command.ts'
 
 /** A first start on a slow disk, with a large image to unpack, has been seen to take a minute. */
@@ -30,7 +30,7 @@ export const upCommand = command({
 export const downCommand = command({
   usage: 'down',
   summary: 'end the cluster and remove its data',
-  options: { keepData: flag('--keep-data', 'keep the data: the next up continues with it') },
+  options: { keepData: flagOption('--keep-data', 'keep the data: the next up continues with it') },
   run: async ({ openLab, narrate, terminal, options, interrupt: { signal } }) => {
     const { cluster } = await openLab()
     terminal.busy('ending every node')
@@ -89,8 +89,8 @@ export const logsCommand = command({
   usage: 'logs [node]',
   summary: "a server's log; without a node, the last lines of each",
   options: {
-    lines: count('--lines <n>', { min: 1, max: 100_000, standard: 20 }, 'how many of the last lines'),
-    follow: flag('--follow', 'go on as the log grows, until Ctrl-C'),
+    lines: countOption('--lines <n>', { min: 1, max: 100_000, standard: 20 }, 'how many of the last lines'),
+    follow: flagOption('--follow', 'go on as the log grows, until Ctrl-C'),
   },
   run: async ({ openLab, words: [name], options, interrupt: { signal } }) => {
     const { cluster } = await openLab()

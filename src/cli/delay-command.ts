@@ -1,8 +1,8 @@
 /**
  * `delay`: a standby that applies transactions later than it receives them.
  */
-import { delay } from '../cluster/delay.ts'
-import { text } from '../demo.ts'
+import { delayReplay } from '../operations/delay.ts'
+import { textOption } from '../options/options.ts'
 import { LabError } from '../errors.ts'
 import { formatDuration, parseDuration } from '../postgres/duration.ts'
 import { command } from './command.ts'
@@ -10,11 +10,11 @@ import { command } from './command.ts'
 export const delayCommand = command({
   usage: 'delay <node>',
   summary: 'let a standby apply transactions later than it receives them',
-  options: { by: text('--by <time>', 'how much later: 500ms, 30s, 5min, 1h; 0 ends the delay') },
+  options: { by: textOption('--by <time>', 'how much later: 500ms, 30s, 5min, 1h; 0 ends the delay') },
   run: async ({ openLab, words: [node = ''], options, narrate, interrupt: { signal } }) => {
     const byMs = millisecondsOf(options.by)
     const { cluster } = await openLab()
-    const { name, recoveryMinApplyDelayMs } = await delay(cluster, node, {
+    const { name, recoveryMinApplyDelayMs } = await delayReplay(cluster, node, {
       byMs,
       timeoutMs: TIMEOUT_MS,
       signal,

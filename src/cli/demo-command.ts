@@ -2,9 +2,10 @@
  * A demo as a command: brings the cluster up, runs the demo, leaves the cluster up, and says what to try next.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { readSynchronous, setSynchronous } from '../cluster/synchronous.ts'
-import { up } from '../cluster/up.ts'
-import { flag, type Demo, type OptionSpecs, type OptionValues } from '../demo.ts'
+import { readSynchronous, temporarySynchronous } from '../operations/synchronous.ts'
+import { up } from '../operations/up.ts'
+import type { Demo } from '../demo/demo.ts'
+import { flagOption, type OptionSpecs, type OptionValues } from '../options/options.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { command, type Command, type CommandContext } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
@@ -12,7 +13,7 @@ import { createSteps } from './steps.ts'
 
 const NEXT = ['pnpm run status', 'pnpm run psql', 'pnpm run psql standby', 'pnpm run lesson', 'pnpm run down']
 
-export const stepOption = flag('--step', 'wait for a key after each step, and say what to try by hand meanwhile')
+export const stepOption = flagOption('--step', 'wait for a key after each step, and say what to try by hand meanwhile')
 
 /** The command is called as the demo, unless another name is given. */
 export function demoCommand<O extends OptionSpecs>(demo: Demo<O>, usage: string = demo.name): Command {
@@ -60,5 +61,5 @@ async function makeAsynchronous(
   if (standbys === 'asynchronous' && synchronousCommit === 'on') return undefined
   narrate.say('Commits wait for no standby in this lesson; what was set is put back after it.')
   const setting = { standbys: 'asynchronous', synchronousCommit: 'on' } as const
-  return await setSynchronous(cluster, setting, { timeoutMs: UP_TIMEOUT_MS, signal })
+  return await temporarySynchronous(cluster, setting, { timeoutMs: UP_TIMEOUT_MS, signal })
 }

@@ -1,41 +1,45 @@
 /**
  * `lag`: how long until an insert is visible on the standbys, of the lab's cluster or of any other.
  */
-import { up } from '../cluster/up.ts'
-import { count, flag, list, outputFile, text, texts } from '../demo.ts'
+import { up } from '../operations/up.ts'
+import { countOption, flagOption, listOption, fileOption, textOption, textsOption } from '../options/options.ts'
 import { LabError } from '../errors.ts'
 import type { LagDocument } from '../measure/lag.ts'
 import { keepReport } from '../report/files.ts'
 import { lagReport } from '../report/html/reports.ts'
 import { narrateLag } from '../report/lag.ts'
 import { narrateLiars } from '../report/liars.ts'
-import { serverAt, serversOf, type Servers } from '../workload/burst.ts'
-import { runLag } from '../workload/lag.ts'
-import { runLiars, situations } from '../workload/liars.ts'
+import { serverAt, serversOf, type Servers } from '../client/burst.ts'
+import { runLag } from '../experiments/lag.ts'
+import { runLiars, situations } from '../experiments/liars.ts'
 import { command, type CommandContext } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
 
 const options = {
-  inserts: count('--inserts <n>', { min: 1, max: 1_000_000, standard: 100 }, 'inserts in the burst'),
-  rate: count(
+  inserts: countOption('--inserts <n>', { min: 1, max: 1_000_000, standard: 100 }, 'inserts in the burst'),
+  rate: countOption(
     '--rate <n>',
     { min: 1, max: 100_000 },
     'inserts due per second (default: as fast as one connection goes)',
   ),
-  lookEvery: count(
+  lookEvery: countOption(
     '--look-every <ms>',
     { min: 0, max: 10_000, standard: 1 },
     'pause between two looks at a standby; 0: as fast as its connection goes',
   ),
-  timeout: count('--timeout <s>', { min: 1, max: 86_400, standard: 60 }, 'limit for the standbys to replay it all'),
-  liars: flag('--liars', 'compare the figures that people usually watch with the truth'),
-  situations: list('--situations <names>', situations, 'with --liars: which'),
-  primary: text(
+  timeout: countOption(
+    '--timeout <s>',
+    { min: 1, max: 86_400, standard: 60 },
+    'limit for the standbys to replay it all',
+  ),
+  liars: flagOption('--liars', 'compare the figures that people usually watch with the truth'),
+  situations: listOption('--situations <names>', situations, 'with --liars: which'),
+  primary: textOption(
     '--primary <url>',
     'another cluster: its primary, postgresql://user@host:port/database; password in PGPASSWORD',
   ),
-  standby: texts('--standby <url>', 'and a standby of it; once for each'),
-  report: outputFile('--report <file>', 'write a page with plots, HTML in one file'),
+  standby: textsOption('--standby <url>', 'and a standby of it; once for each'),
+  report: fileOption('--report <file>', 'write a page with plots, HTML in one file'),
 }
 
 export const lagCommand = command({

@@ -4,12 +4,11 @@
  */
 import { AssertionError } from 'node:assert'
 import { cac, type CAC } from 'cac'
-import { benchCommand } from '../../bench/bench.ts'
 import streaming from '../../demos/01-streaming.ts'
 import durability from '../../demos/03-durability.ts'
 import switchover from '../../demos/06-switchover.ts'
 import failover from '../../demos/07-failover.ts'
-import { flag, text, type OptionSpecs } from '../demo.ts'
+import { flagOption, textOption, type OptionSpecs } from '../options/options.ts'
 import { Disposer } from '../dispose.ts'
 import { codeOf, isLabError, LabError, messageOf, originOf, type LabErrorCode } from '../errors.ts'
 import { openLab } from '../lab.ts'
@@ -23,6 +22,7 @@ import { lessonCommand } from './lesson-command.ts'
 import { lagCommand } from './lag-command.ts'
 import { rejoinCommand } from './rejoin-command.ts'
 import { addReplicaCommand, removeReplicaCommand } from './member-commands.ts'
+import { benchCommand } from './bench-command.ts'
 import { cascadeCommand } from './cascade-command.ts'
 import { delayCommand } from './delay-command.ts'
 import { chaosCommand } from './chaos-command.ts'
@@ -54,9 +54,12 @@ const commands: readonly Command[] = [
 
 /** Options of every command. */
 const COMMON = {
-  file: text('--file <path>', 'the compose file (default: LAB_COMPOSE_FILE, else the one that comes with the lab)'),
-  runtime: text('--runtime <name>', 'docker or local (default: LAB_RUNTIME, else what is there)'),
-  json: flag('--json', 'print the result as one JSON document; everything else goes to stderr'),
+  file: textOption(
+    '--file <path>',
+    'the compose file (default: LAB_COMPOSE_FILE, else the one that comes with the lab)',
+  ),
+  runtime: textOption('--runtime <name>', 'docker or local (default: LAB_RUNTIME, else what is there)'),
+  json: flagOption('--json', 'print the result as one JSON document; everything else goes to stderr'),
 } satisfies OptionSpecs
 
 /** Errors that mean: used wrongly. */

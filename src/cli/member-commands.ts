@@ -2,9 +2,9 @@
  * The commands that change how many replicas there are: add-replica, remove-replica.
  * They are not called add and remove: `pnpm add` without `run` would install a package of that name.
  */
-import { addReplica, removeReplica } from '../cluster/members.ts'
+import { addReplica, removeReplica } from '../operations/members.ts'
 import { formatMs } from '../report/format.ts'
-import { tellStatus } from '../report/status.ts'
+import { tellStatus } from './tell-status.ts'
 import { command } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
 

@@ -5,10 +5,10 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { NodeStatus, PrimaryStatus } from '../cluster/node-status.ts'
 import { primaryOf } from '../cluster/node-status.ts'
 import { isHeldBack, senderOf } from '../cluster/conditions.ts'
-import { rejoin, standDown } from '../cluster/rejoin.ts'
-import { readPastFork } from '../cluster/salvage/past-fork.ts'
-import { requireNew, salvage } from '../cluster/salvage/salvage.ts'
-import { outputFile } from '../demo.ts'
+import { rejoin, standDown } from '../operations/rejoin.ts'
+import { readPastFork } from '../operations/salvage/past-fork.ts'
+import { requireNew, salvage } from '../operations/salvage/salvage.ts'
+import { fileOption } from '../options/options.ts'
 import { isLabError, LabError, throwIfInterrupted } from '../errors.ts'
 import { narratePastFork, narrateRejoined, narrateSalvage, type RejoinDocument } from '../report/rejoin.ts'
 import { command, type CommandContext } from './command.ts'
@@ -18,7 +18,7 @@ import { UP_TIMEOUT_MS } from './commands.ts'
 const SALVAGE_TIMEOUT_MS = 600_000
 
 const options = {
-  salvage: outputFile('--salvage <file>', 'first keep the rows of lab.writes that only this node has, as SQL'),
+  salvage: fileOption('--salvage <file>', 'first keep the rows of lab.writes that only this node has, as SQL'),
 }
 
 export const rejoinCommand = command({

@@ -1,9 +1,9 @@
 /**
  * `status`: the state of the cluster, once, or live with `--watch`.
  */
-import { count, flag } from '../demo.ts'
+import { countOption, flagOption } from '../options/options.ts'
 import { LabError } from '../errors.ts'
-import { tellStatus } from '../report/status.ts'
+import { tellStatus } from './tell-status.ts'
 import { command } from './command.ts'
 import { watch } from './watch.ts'
 
@@ -13,11 +13,15 @@ export const statusCommand = command({
   usage: 'status',
   summary: 'roles, timelines, replication and slots, as the servers tell them',
   options: {
-    watch: flag(
+    watch: flagOption(
       '--watch',
       'show it live: q quits; in a pipe a line for each change, with --json a document on a line for each look',
     ),
-    every: count('--every <ms>', { min: 50, max: 60_000 }, `with --watch: how often to look (default: ${EVERY_MS})`),
+    every: countOption(
+      '--every <ms>',
+      { min: 50, max: 60_000 },
+      `with --watch: how often to look (default: ${EVERY_MS})`,
+    ),
   },
   run: async ({ options, openLab, narrate, terminal, interrupt, isJson }) => {
     if (options.every !== undefined && !options.watch)

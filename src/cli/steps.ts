@@ -1,7 +1,7 @@
 /**
  * The steps of a lesson. With --step each waits for a key at its end, and says what to try by hand meanwhile.
  */
-import type { Step } from '../demo.ts'
+import type { Step } from '../demo/demo.ts'
 import { LabError, throwIfInterrupted } from '../errors.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { readKeys } from '../report/screen.ts'

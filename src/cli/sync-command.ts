@@ -1,8 +1,8 @@
 /**
  * `sync`: what a commit waits for, shown or set.
  */
-import { readSynchronous, synchronise, type SynchronousState } from '../cluster/synchronous.ts'
-import { text } from '../demo.ts'
+import { readSynchronous, changeSynchronous, type SynchronousState } from '../operations/synchronous.ts'
+import { textOption } from '../options/options.ts'
 import { LabError } from '../errors.ts'
 import { promisesDurability, standbysFor, synchronousCommits, synchronousWords } from '../postgres/synchronous.ts'
 import type { Narrator } from '../report/narrator.ts'
@@ -14,7 +14,7 @@ export const syncCommand = command({
   usage: 'sync [standbys]',
   summary: 'what a commit waits for: show it, or set it to off, one (standby) or quorum (any one of them)',
   options: {
-    commit: text(
+    commit: textOption(
       '--commit <level>',
       `synchronous_commit, with the word: ${synchronousCommits.join(', ')} (default: as it is)`,
     ),
@@ -37,7 +37,8 @@ export const syncCommand = command({
     const before = await readSynchronous(cluster, signal)
     const limits = { timeoutMs: TIMEOUT_MS, signal }
     const synchronousCommit = commit ?? synchronousCommits.find(level => level === before.synchronousCommit) ?? 'on'
-    const state = standbys === undefined ? before : await synchronise(cluster, { standbys, synchronousCommit }, limits)
+    const state =
+      standbys === undefined ? before : await changeSynchronous(cluster, { standbys, synchronousCommit }, limits)
     narrateSynchronous(narrate, state)
     return { version: 1, ...state }
   },

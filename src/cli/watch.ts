@@ -3,7 +3,7 @@
  * with --json a document for each look.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { Poller, type Polled } from '../cluster/poller.ts'
+import { Poller, type Polled } from './poller.ts'
 import { codeOf, isLabError, throwIfInterrupted } from '../errors.ts'
 import { behindForMs, withPosition, type PrimaryPosition } from '../measure/behind-for.ts'
 import { toJsonLine } from '../report/json.ts'

@@ -9,7 +9,8 @@ import type { Endpoint, Runtime } from '../runtime/runtime.ts'
 import { CLIENTS, LinkGroup } from '../links/group.ts'
 import { primaryOf, type NodeStatus, type PrimaryStatus, type NodeAddress } from './node-status.ts'
 import { Sessions } from './sessions.ts'
-import { nodeNamed, withMembers, type NodeSpec, type Topology } from '../topology/topology.ts'
+import { withMembers } from '../topology/read.ts'
+import { nodeNamed, type NodeSpec, type Topology } from '../topology/topology.ts'
 
 /** What an operation did, for whoever narrates: the very SQL and commands, and what they were for. */
 export type ClusterEvent =

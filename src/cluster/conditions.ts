@@ -19,7 +19,7 @@ export function streaming(cluster: Cluster, name: string, from: string): Conditi
       ])
       await requireAlive(cluster, standby)
       const isStreaming = standby.role === 'standby' && isFollowing(standby, upstream)
-      return isStreaming ? met(standby) : notMet(`${describe(standby)}; ${describe(upstream)}`)
+      return isStreaming ? met(standby) : notMet(`${describeStatus(standby)}; ${describeStatus(upstream)}`)
     },
   }
 }
@@ -64,7 +64,7 @@ export function hasRole<R extends 'primary' | 'standby'>(
     observe: async signal => {
       const status = await cluster.nodeStatus(name, signal)
       await requireAlive(cluster, status)
-      return isOf(status, role) ? met(status) : notMet(describe(status))
+      return isOf(status, role) ? met(status) : notMet(describeStatus(status))
     },
   }
 }
@@ -79,7 +79,7 @@ export function caughtUp(cluster: Cluster, name: string, lsn: Lsn): Condition<St
     observe: async signal => {
       const status = await cluster.nodeStatus(name, signal)
       await requireAlive(cluster, status)
-      return status.role === 'standby' && status.replayLsn >= lsn ? met(status) : notMet(describe(status))
+      return status.role === 'standby' && status.replayLsn >= lsn ? met(status) : notMet(describeStatus(status))
     },
   }
 }
@@ -94,7 +94,7 @@ export async function requireAlive(cluster: Cluster, status: NodeStatus): Promis
 }
 
 /** One line on a node, with its timeline beside its LSN: either means nothing alone. */
-export function describe(status: NodeStatus): string {
+export function describeStatus(status: NodeStatus): string {
   switch (status.role) {
     case 'primary':
       return `${status.name} is the primary on timeline ${status.timeline}, at ${formatLsn(status.currentLsn)}`
@@ -121,9 +121,9 @@ export function healthy(cluster: Cluster): Condition<PrimaryStatus> {
       const primary = primaryOf(all)
       for (const status of all) {
         if (status === primary) continue
-        if (status.role !== 'standby') return notMet(describe(status))
+        if (status.role !== 'standby') return notMet(describeStatus(status))
         if (!isFollowing(status, primary) && !(await isHeldBack(cluster, status, signal)))
-          return notMet(describe(status))
+          return notMet(describeStatus(status))
       }
       return met(primary)
     },

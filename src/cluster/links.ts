@@ -9,7 +9,7 @@ import type { Endpoint } from '../runtime/runtime.ts'
 import { notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
 import { standbysOf, type NodeStatus, type StandbyStatus } from './node-status.ts'
-import { describe, isHeldBack, streaming } from './conditions.ts'
+import { describeStatus, isHeldBack, streaming } from './conditions.ts'
 import { CLIENTS } from '../links/group.ts'
 import { changeSettings, restoreSettings, type ChangeOptions } from './settings.ts'
 import { readConninfo } from './upstream.ts'
@@ -58,7 +58,7 @@ async function placeBetween(cluster: Cluster, resources: Disposer, options: Chan
 async function requireReplaying(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
   for (const standby of standbysOf(await cluster.status(signal))) {
     if (!standby.replayPaused && !(await isHeldBack(cluster, standby, signal))) continue
-    throw new LabError('NOT_READY', `${describe(standby)}: it takes over no other connection until it replays`, {
+    throw new LabError('NOT_READY', `${describeStatus(standby)}: it takes over no other connection until it replays`, {
       hint: 'Put the links in first (linkPeers), then pause its replay.',
     })
   }
@@ -113,7 +113,7 @@ function streamsOverLink(cluster: Cluster, name: string): Condition<StandbyStatu
           status.role === 'standby' &&
           cluster.links.peers.endpoint({ from: name, to })?.port === status.walReceiver?.senderPort,
       )
-      if (sender === undefined) return notMet(describe(status))
+      if (sender === undefined) return notMet(describeStatus(status))
       return await streaming(cluster, name, sender.name).observe(signal)
     },
   }

@@ -129,11 +129,15 @@ export function curveOf(commits: readonly Commit[], positions: readonly Position
 const gapsBetween = (positions: readonly Position[]): number[] =>
   positions.slice(1).map(({ at }, before) => at - (positions[before]?.at ?? at))
 
-/** `pnpm run lag --json` */
-export interface LagDocument {
-  readonly version: 1
+/** `pnpm run lag --json`: the command knows what the servers run on. */
+export interface LagDocument extends LagMeasurement {
   /** Null for servers that are not the lab's. */
   readonly runtime: 'docker' | 'local' | null
+}
+
+/** What one run of inserts has shown. */
+export interface LagMeasurement {
+  readonly version: 1
   readonly postgresVersion: string
   readonly primary: string
   readonly inserts: number

@@ -1,7 +1,7 @@
 /**
  * How long nobody could write. Pure.
  */
-import type { History } from '../workload/history.ts'
+import type { History } from '../history/history.ts'
 
 /** From the last acknowledgement before the fault to the first after it; instants of performance.now() in milliseconds. */
 export interface Outage {

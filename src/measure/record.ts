@@ -2,8 +2,8 @@
  * The failover record: the product of the instrument, one versioned JSON document a run. Pure.
  */
 import type { Lsn } from '../postgres/lsn.ts'
-import { check, type Survivors, type Verdict } from '../workload/check.ts'
-import { errorsByCode, latenciesOf, type History } from '../workload/history.ts'
+import { checkHistory, type Survivors, type Verdict } from '../history/check.ts'
+import { errorsByCode, latenciesOf, type History } from '../history/history.ts'
 import type { LagAtInstant } from './lag.ts'
 import { measureOutage, measurePhases, type Milestones, type Phases } from './outage.ts'
 import { summaryOf, type Summary } from './statistics.ts'
@@ -72,7 +72,7 @@ export interface FailoverEvidence extends Pick<
 
 /** Draws up the record from what was done, what the client was told, and what is in the database now. */
 export function failoverRecord({ failover, history, survivors, ...setting }: FailoverEvidence): FailoverRecord {
-  const findings = check(history, survivors, { faultHappened: true })
+  const findings = checkHistory(history, survivors, { faultHappened: true })
   const outage = measureOutage(history, failover)
   const latencies = latenciesOf(history)
   return {

@@ -1,7 +1,7 @@
 /**
  * Many failovers, summed up. Pure.
  */
-import type { Verdict } from '../workload/check.ts'
+import type { Verdict } from '../history/check.ts'
 import type { Phases } from './outage.ts'
 import type { FailoverRecord } from './record.ts'
 import { spreadOf, type Spread } from './statistics.ts'

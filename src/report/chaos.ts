@@ -1,17 +1,11 @@
 /**
- * A soak, for people; and what is kept of it when a round fails.
+ * A soak, for people.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Cluster } from '../cluster/cluster.ts'
-import { messageOf } from '../errors.ts'
 import { spreadOf } from '../measure/statistics.ts'
 import type { SynchronousWord } from '../postgres/synchronous.ts'
-import { historyLines } from '../workload/history-lines.ts'
-import type { ChaosAction } from '../workload/chaos/plan.ts'
-import type { ChaosRound, FailedRound, Soak } from '../workload/chaos/soak.ts'
+import type { ChaosAction } from '../experiments/chaos/plan.ts'
+import type { ChaosRound, Soak } from '../experiments/chaos/soak.ts'
 import { formatCount, formatMs } from './format.ts'
-import { toJson } from './json.ts'
 import type { Narrator } from './narrator.ts'
 
 /** The `--json` document. */
@@ -78,26 +72,3 @@ function row(action: ChaosAction, rounds: readonly ChaosRound[]): (string | numb
 
 const sum = (rounds: readonly ChaosRound[], what: 'acknowledged' | 'lost'): number =>
   rounds.reduce((total, round) => total + round[what], 0)
-
-/** Lines of each server's log that are kept. */
-const LOG_LINES = 5_000
-
-/** Writes what a failed round has left into a folder: its plan and evidence, the histories, the servers' logs. */
-export async function keepFailure(
-  cluster: Cluster,
-  folder: string,
-  { document, failed }: { readonly document: ChaosDocument; readonly failed: FailedRound },
-): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  const { round, record, histories, evidence, error } = failed
-  await writeFile(join(folder, 'soak.json'), `${toJson(document)}\n`)
-  await writeFile(join(folder, 'failed-round.json'), `${toJson({ round, record, evidence, error })}\n`)
-  const lines = Object.values(histories).flatMap(history => [...historyLines(history)])
-  await writeFile(join(folder, 'history.jsonl'), lines.map(line => `${line}\n`).join(''))
-  for (const { name } of cluster.nodes) {
-    const log = await cluster.runtime
-      .log(name, { lines: LOG_LINES })
-      .catch((why: unknown) => `no log: ${messageOf(why)}`)
-    await writeFile(join(folder, `${name}.log`), `${log}\n`)
-  }
-}

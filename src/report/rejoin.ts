@@ -1,9 +1,9 @@
 /**
  * A rejoin: what the node has past the fork, what was kept of it, and how it came back.
  */
-import type { Rejoined } from '../cluster/rejoin.ts'
-import type { PastFork } from '../cluster/salvage/past-fork.ts'
-import type { Salvaged } from '../cluster/salvage/salvage.ts'
+import type { Rejoined } from '../operations/rejoin.ts'
+import type { PastFork } from '../operations/salvage/past-fork.ts'
+import type { Salvaged } from '../operations/salvage/salvage.ts'
 import { formatLsn } from '../postgres/lsn.ts'
 import { formatBytes, formatCount } from './format.ts'
 import type { Narrator } from './narrator.ts'

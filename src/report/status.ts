@@ -25,13 +25,6 @@ export const statusDocument = (cluster: Cluster, nodes: readonly NodeStatus[]): 
   warnings: statusWarnings(nodes),
 })
 
-/** Asks every node, prints what they say, and returns it as the document. */
-export async function tellStatus(narrate: Narrator, cluster: Cluster, signal?: AbortSignal): Promise<StatusDocument> {
-  const all = await cluster.status(signal)
-  narrateStatus(narrate, all)
-  return statusDocument(cluster, all)
-}
-
 /** Prints a line a node, then the slots, then what is wrong. */
 export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[]): void {
   narrate.table(NODE_HEADING, nodeRows(all))

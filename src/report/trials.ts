@@ -3,7 +3,7 @@
  */
 import type { Spread } from '../measure/statistics.ts'
 import type { TrialsDocument } from '../measure/trials.ts'
-import type { TrialResult } from '../workload/trial.ts'
+import type { TrialResult } from '../experiments/trial.ts'
 import { formatCount, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
 

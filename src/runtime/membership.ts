@@ -5,8 +5,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../errors.ts'
 import { formatMembers, parseMembers, requireRoomFor } from '../topology/members.ts'
-import { withMembers, type Topology } from '../topology/topology.ts'
-import type { Member } from './runtime.ts'
+import { withMembers } from '../topology/read.ts'
+import type { Member, Topology } from '../topology/topology.ts'
 
 export class Membership {
   readonly #file: string

@@ -3,6 +3,8 @@
  * It speaks of nodes, never of containers or processes; adapters are docker/ and local/, and only lab.ts names them.
  */
 
+import type { Member } from '../topology/topology.ts'
+
 /** A TCP address. */
 export interface Endpoint {
   readonly host: string
@@ -30,13 +32,6 @@ export interface Interruptible {
 export interface StopOptions extends Interruptible {
   /** Limit in milliseconds; a server that still runs then is left, or killed, as the runtime does it. @default 60000 */
   readonly timeoutMs?: number | undefined
-}
-
-/** A node that was added while the cluster ran: the compose file does not describe it. */
-export interface Member {
-  readonly name: string
-  /** Where clients on this machine reach it. */
-  readonly port: number
 }
 
 export interface UpOptions extends Interruptible {

@@ -3,8 +3,7 @@
  * another name and on another port; everything else of it follows that service, also when the file is edited later.
  */
 import { LabError, messageOf } from '../errors.ts'
-import type { Member } from '../runtime/runtime.ts'
-import type { NodeSpec, Topology } from './topology.ts'
+import type { Member, NodeSpec, Topology } from './topology.ts'
 
 /** More than these, beside the primary, the settings in the compose file are not meant for (max_wal_senders). */
 export const MOST_REPLICAS = 10

@@ -9,7 +9,6 @@ import {
   changeSettings,
   crash,
   failover,
-  readUpstream,
   standbysOf,
   streaming,
   up,
@@ -18,6 +17,7 @@ import {
   type ClusterEvent,
   type NodeStatus,
 } from '../../src/index.ts'
+import { readUpstream } from '../../src/cluster/upstream.ts'
 import { receivesNothing } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { expectRefusal, runCli, shellOf } from '../support/cli.ts'

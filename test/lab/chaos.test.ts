@@ -4,14 +4,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { healthy, readSynchronous, synchronise, waitUntil, type Cluster } from '../../src/index.ts'
+import { healthy, readSynchronous, changeSynchronous, waitUntil, type Cluster } from '../../src/index.ts'
 import type { ChaosDocument } from '../../src/report/chaos.ts'
-import { judgeRound, type Terms } from '../../src/workload/chaos/checks.ts'
-import { readOwnResources } from '../../src/workload/chaos/evidence.ts'
-import { Ledger } from '../../src/workload/chaos/ledger.ts'
-import { plan, type Plan } from '../../src/workload/chaos/plan.ts'
-import { playRound, type RoundSetting } from '../../src/workload/chaos/round.ts'
-import { runSoak, type ChaosRound, type SoakOptions } from '../../src/workload/chaos/soak.ts'
+import { judgeRound, type Terms } from '../../src/experiments/chaos/checks.ts'
+import { readOwnResources } from '../../src/experiments/chaos/evidence.ts'
+import { Ledger } from '../../src/experiments/chaos/ledger.ts'
+import { plan, type Plan } from '../../src/experiments/chaos/plan.ts'
+import { playRound, type RoundSetting } from '../../src/experiments/chaos/round.ts'
+import { runSoak, type ChaosRound, type SoakOptions } from '../../src/experiments/chaos/soak.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
 import {
   describeEachRuntime,
@@ -38,7 +38,7 @@ describeEachRuntime(
         await using cluster = await startTestCluster(runtime)
         const asked = soakOf(runtime)
         const before = { standbys: 'one', synchronousCommit: 'remote_apply' } as const
-        await synchronise(cluster, before, { timeoutMs: TIMEOUT_MS })
+        await changeSynchronous(cluster, before, { timeoutMs: TIMEOUT_MS })
         const told: ChaosRound[] = []
         const soak = await runSoak(cluster, { ...asked, load: LOAD, onRound: round => told.push(round) })
         expect(soak.failed?.round.problems).toBeUndefined()

@@ -5,13 +5,13 @@ import { expect, test } from 'vitest'
 import {
   caughtUp,
   crash,
-  delay,
+  delayReplay,
   failover,
   pauseReplay,
   recoverTable,
   replayUntil,
   resumeReplay,
-  stop,
+  shutDown,
   up,
   waitUntil,
   type Cluster,
@@ -31,7 +31,7 @@ describeEachRuntime('a delayed standby', runtime => {
     await using cluster = await startTestCluster(runtime)
     await cluster.query('primary', ORDERS)
     await waitUntil(caughtUp(cluster, 'replica2', (await cluster.primary()).currentLsn), LIMIT)
-    expect(await delay(cluster, 'replica2', { byMs: HOUR_MS, ...LIMIT })).toMatchObject({
+    expect(await delayReplay(cluster, 'replica2', { byMs: HOUR_MS, ...LIMIT })).toMatchObject({
       name: 'replica2',
       recoveryMinApplyDelayMs: HOUR_MS,
     })
@@ -65,7 +65,7 @@ describeEachRuntime('a delayed standby', runtime => {
     await paused[Symbol.asyncDispose]()
     const going = await waitUntil(caughtUp(cluster, 'replica2', justBefore), LIMIT)
     expect(going).toMatchObject({ replayPaused: false, recoveryMinApplyDelayMs: HOUR_MS })
-    await delay(cluster, 'replica2', { byMs: 0, ...LIMIT })
+    await delayReplay(cluster, 'replica2', { byMs: 0, ...LIMIT })
     await waitUntil(caughtUp(cluster, 'replica2', (await cluster.primary()).currentLsn), LIMIT)
     expect(await contentOf(cluster, 'replica2'), 'it has applied the drop, and what came after').toEqual(all)
   })
@@ -78,11 +78,11 @@ describeEachRuntime(
       await using cluster = await startTestCluster(runtime)
       await cluster.query('primary', "CREATE TABLE written AS SELECT 'before' AS at")
       await waitUntil(caughtUp(cluster, 'replica2', (await cluster.primary()).currentLsn), LIMIT)
-      await delay(cluster, 'replica2', { byMs: HOUR_MS, ...LIMIT })
+      await delayReplay(cluster, 'replica2', { byMs: HOUR_MS, ...LIMIT })
       await cluster.query('primary', "INSERT INTO written VALUES ('within the hour')")
       await waitUntil(received(cluster, 'replica2', (await cluster.primary()).currentLsn), LIMIT)
 
-      await stop(cluster, 'replica2')
+      await shutDown(cluster, 'replica2')
       const remarks: string[] = []
       cluster.onEvent((event: ClusterEvent) => {
         if (event.kind === 'remark') remarks.push(event.text)
@@ -129,7 +129,7 @@ describeEachRuntime(
       expect(locked.message).toBe(
         'public.received_by_both cannot be read on replica1: the lock of its drop is applied there, and its commit is not',
       )
-      await stop(cluster, 'primary')
+      await shutDown(cluster, 'primary')
       expect(await failover(cluster, 'primary', LIMIT)).toMatchObject({ newPrimary: 'replica2' })
       const refused = async (fact: string, ...args: string[]): Promise<void> =>
         expectRefusal(await runCli(['delay', ...args], shellOf(cluster)), { exitCode: 2, fact })

@@ -3,7 +3,7 @@
  * that none is.
  */
 import { expect, test } from 'vitest'
-import type { DurabilityDocument } from '../../src/index.ts'
+import type { DurabilityDocument } from '../../src/measure/durability.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
 import { describeEachRuntime } from '../support/runtimes.ts'
 

@@ -3,8 +3,10 @@
  */
 import { expect, test } from 'vitest'
 import { caughtUp, crash, failover, parseLsn, runTrial } from '../../src/index.ts'
-import { stop, up, waitUntil, WRITES_TABLE } from '../../src/index.ts'
-import type { Cluster, FailoverFault, WholeTrial } from '../../src/index.ts'
+import { shutDown, up, waitUntil } from '../../src/index.ts'
+import { WRITES_TABLE } from '../../src/client/writer.ts'
+import type { Cluster, WholeTrial } from '../../src/index.ts'
+import type { FailoverFault } from '../../src/faults/power.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
@@ -54,9 +56,9 @@ describeEachRuntime(
       await using cluster = await startTestCluster(runtime)
       await cluster.query('primary', 'CREATE TABLE reached (id text)')
       // Stopped, not frozen: what was sent to a frozen standby waits in its socket, and is received when it thaws.
-      await stop(cluster, 'replica1')
+      await shutDown(cluster, 'replica1')
       await write(cluster, 'replica2 alone', 'replica2')
-      await stop(cluster, 'replica2')
+      await shutDown(cluster, 'replica2')
       await write(cluster, 'no standby')
       await crash(cluster, 'primary')
       await startAsStandby(cluster, 'replica1', 'replica2')

@@ -4,7 +4,8 @@
  */
 import { expect, test } from 'vitest'
 import { blackHole, crash, cutFromWal, fillDisk, freeze, isolate, linkClients } from '../../src/index.ts'
-import { caughtUp, changeSettings, describe as inWords, failover, healthy, pauseReplay, slow } from '../../src/index.ts'
+import { caughtUp, changeSettings, failover, healthy, pauseReplay, slowNetwork } from '../../src/index.ts'
+import { describeStatus } from '../../src/cluster/conditions.ts'
 import { met, notMet, startWriter, streaming, up, waitUntil } from '../../src/index.ts'
 import type { Cluster, Condition, Lsn, Writer } from '../../src/index.ts'
 import { parseConninfo } from '../../src/postgres/conninfo.ts'
@@ -73,7 +74,7 @@ describeEachRuntime(
       for (const fault of REPLICATION_FAULTS) await feel(cluster, writer, fault)
       expect(await conninfos(cluster)).toEqual(before)
 
-      const late = await slow(cluster, 'replica1', { towards: 'peers', latencyMs: 200, ...LIMIT })
+      const late = await slowNetwork(cluster, 'replica1', { towards: 'peers', latencyMs: 200, ...LIMIT })
       const writtenAt = performance.now()
       await waitUntil(caughtUp(cluster, 'replica1', await write(cluster)), { ...LIMIT, intervalMs: 1 })
       expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(199)
@@ -87,8 +88,10 @@ describeEachRuntime(
       const shared = await catchLabError('UNSUPPORTED_FAULT', () => fillDisk(cluster, 'replica1'))
       expect(shared.message).toContain('it is also that of the data of primary, the data of replica2')
       await catchLabError('USAGE', () => blackHole(cluster, 'primary'))
-      await catchLabError('USAGE', () => slow(cluster, 'primary', { towards: 'clients', latencyMs: 1, ...LIMIT }))
-      await catchLabError('USAGE', () => slow(cluster, 'primary', { towards: 'peers', latencyMs: -1, ...LIMIT }))
+      await catchLabError('USAGE', () =>
+        slowNetwork(cluster, 'primary', { towards: 'clients', latencyMs: 1, ...LIMIT }),
+      )
+      await catchLabError('USAGE', () => slowNetwork(cluster, 'primary', { towards: 'peers', latencyMs: -1, ...LIMIT }))
     })
 
     test(
@@ -108,7 +111,7 @@ describeEachRuntime(
 
         const before = await conninfos(cluster)
         const faults = [
-          await slow(cluster, 'replica1', { towards: 'peers', latencyMs: 10, ...LIMIT }),
+          await slowNetwork(cluster, 'replica1', { towards: 'peers', latencyMs: 10, ...LIMIT }),
           await isolate(cluster, 'replica1', LIMIT),
           await cutFromWal(cluster, ['replica1'], LIMIT),
           await pauseReplay(cluster, 'replica1', LIMIT),
@@ -151,7 +154,7 @@ describeEachRuntime(
 
         // In primary_conninfo it stands before replica1, the primary, and a WAL receiver would wait for it for ever.
         await using _still = await freeze(cluster, 'primary')
-        await using _slow = await slow(cluster, 'replica2', { towards: 'peers', latencyMs: 1, ...LIMIT })
+        await using _slow = await slowNetwork(cluster, 'replica2', { towards: 'peers', latencyMs: 1, ...LIMIT })
         await waitUntil(caughtUp(cluster, 'replica2', await write(cluster)), LIMIT)
       },
     )
@@ -204,7 +207,7 @@ describeEachRuntime(
       await healTwice(deaf)
 
       await using distant = await cluster.connect('primary', { via: 'client' })
-      const late = await slow(cluster, 'primary', { towards: 'clients', latencyMs: 100, ...LIMIT })
+      const late = await slowNetwork(cluster, 'primary', { towards: 'clients', latencyMs: 100, ...LIMIT })
       const askedAt = performance.now()
       await distant.query('SELECT 1', [], LIMIT)
       expect(performance.now() - askedAt).toBeGreaterThanOrEqual(199)
@@ -233,7 +236,7 @@ async function feel(cluster: Cluster, writer: Writer, fault: ReplicationFault): 
   for (const node of others) await waitUntil(caughtUp(cluster, node, written), LIMIT)
   for (const node of standStill) {
     const standby = await cluster.nodeStatus(node)
-    expect(standby, `${name}: ${inWords(standby)}`).toMatchObject({ role: 'standby' })
+    expect(standby, `${name}: ${describeStatus(standby)}`).toMatchObject({ role: 'standby' })
     if (standby.role !== 'standby') return
     expect(Number(standby.replayLsn), `${name}: ${node} replays nothing new`).toBeLessThanOrEqual(Number(since))
     expect(standby.walReceiver?.status, `${name}: what ${node} says`).toBe(isSilent ? 'streaming' : undefined)

@@ -2,8 +2,12 @@
  * Lag: what is measured of it, and that nothing of the measuring is left.
  */
 import { expect, test } from 'vitest'
-import { healthy, lagsOf, runBurst, runLag, serverAt, serversOf, met, notMet, waitUntil } from '../../src/index.ts'
-import type { Cluster, Condition, LagDocument, ServerToConnect as Server } from '../../src/index.ts'
+import { healthy, met, notMet, waitUntil } from '../../src/index.ts'
+import { lagsOf, runBurst, serverAt, serversOf } from '../../src/client/burst.ts'
+import { runLag } from '../../src/experiments/lag.ts'
+import type { Cluster, Condition } from '../../src/index.ts'
+import type { LagDocument } from '../../src/measure/lag.ts'
+import type { ServerToConnect as Server } from '../../src/client/burst.ts'
 import type { LiarsDocument, Reading } from '../../src/measure/liars.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster, expectRefusal } from '../support/cli.ts'

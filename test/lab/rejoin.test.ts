@@ -7,14 +7,15 @@ import {
   crash,
   failover,
   healthy,
-  inflict,
   parseLsn,
   rejoin,
   standbysOf,
-  stop,
+  shutDown,
   waitUntil,
 } from '../../src/index.ts'
-import type { Cluster, FailoverFault, PrimaryStatus } from '../../src/index.ts'
+import { inflict } from '../../src/faults/power.ts'
+import type { Cluster, PrimaryStatus } from '../../src/index.ts'
+import type { FailoverFault } from '../../src/faults/power.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
@@ -57,7 +58,7 @@ describeEachRuntime('a former primary', runtime => {
     await cluster.runtime.start('primary')
     // Were it writable for a moment, this would throw SPLIT_BRAIN.
     expect((await waitUntil(healthy(cluster), LIMIT)).name).toBe(primary.name)
-    await stop(cluster, 'primary')
+    await shutDown(cluster, 'primary')
     const { stdout } = await cluster.runtime.runOffline('primary', ['bash', '-c', 'ls "$PGDATA"'])
     expect(stdout).toContain('standby.signal')
     expect(stdout).not.toContain('half-rewound')
@@ -132,7 +133,7 @@ async function divergeAndCrash(cluster: Cluster): Promise<void> {
   const standbys = ['replica1', 'replica2']
   const { currentLsn } = await cluster.primary()
   for (const node of standbys) await waitUntil(caughtUp(cluster, node, currentLsn), LIMIT)
-  for (const node of standbys) await stop(cluster, node)
+  for (const node of standbys) await shutDown(cluster, node)
   await cluster.query('primary', "INSERT INTO written VALUES ('only here')")
   await crash(cluster, 'primary')
   for (const node of standbys) await cluster.runtime.start(node)

@@ -9,7 +9,7 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { toJson } from '../../src/report/json.ts'
 import { failoverReport } from '../../src/report/html/reports.ts'
-import { runTrial, type TrialResult } from '../../src/workload/trial.ts'
+import { runTrial, type TrialResult } from '../../src/experiments/trial.ts'
 import { startTestCluster, TEST_STATE_DIR, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const CHROMIUM = process.env['LAB_CHROMIUM'] || '/usr/bin/chromium'

@@ -17,7 +17,7 @@ import {
   waitUntil,
 } from '../../src/index.ts'
 import type { Cluster, PastFork, TrialResult } from '../../src/index.ts'
-import type { RejoinDocument } from '../../src/index.ts'
+import type { RejoinDocument } from '../../src/report/rejoin.ts'
 import { run } from '../../src/runtime/command.ts'
 import { met, notMet } from '../../src/wait.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'

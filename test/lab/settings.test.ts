@@ -2,7 +2,7 @@
  * Settings that the lab changes for a while: put back on every node, also on one that was down by then.
  */
 import { expect, test } from 'vitest'
-import { cutFromWal, setSynchronous, stop, up, type Cluster } from '../../src/index.ts'
+import { cutFromWal, temporarySynchronous, shutDown, up, type Cluster } from '../../src/index.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
@@ -11,7 +11,7 @@ describeEachRuntime('settings that are changed for a while', runtime => {
   test('are put back everywhere, also on a node that was down by then and comes back as it is', async () => {
     await using cluster = await startTestCluster(runtime)
     const before = await settingsOf(cluster)
-    await using synchronous = await setSynchronous(
+    await using synchronous = await temporarySynchronous(
       cluster,
       { standbys: 'quorum', synchronousCommit: 'remote_apply' },
       LIMIT,
@@ -20,7 +20,7 @@ describeEachRuntime('settings that are changed for a while', runtime => {
       expect([commit, names]).toEqual(['remote_apply', 'ANY 1 ("primary", "replica1", "replica2")'])
     await using cut = await cutFromWal(cluster, ['replica1', 'replica2'], LIMIT)
     for (const [, , conninfo] of (await settingsOf(cluster)).slice(1)) expect(conninfo).toBe('')
-    await stop(cluster, 'replica2')
+    await shutDown(cluster, 'replica2')
 
     await cut[Symbol.asyncDispose]()
     await synchronous[Symbol.asyncDispose]()

@@ -9,20 +9,19 @@ import {
   failover,
   formatLsn,
   healthy,
-  inflict,
   met,
   notMet,
   rejoin,
   standbysOf,
-  stop,
+  shutDown,
   up,
   waitUntil,
   type Cluster,
   type Condition,
-  type FailoverFault,
   type Lsn,
   type Slot,
 } from '../../src/index.ts'
+import { inflict, type FailoverFault } from '../../src/faults/power.ts'
 import { createSlots } from '../../src/cluster/slots.ts'
 import { slotWarnings } from '../../src/report/slots.ts'
 import { ROOT } from '../support/cli.ts'
@@ -65,7 +64,7 @@ describeEachRuntime(
         expect(slotWarnings(await cluster.status())).toEqual([expect.stringContaining(byHand)])
         await cluster.query(second, "SELECT pg_drop_replication_slot('made_by_hand')")
 
-        await stop(cluster, second)
+        await shutDown(cluster, second)
         await cluster.runtime.start(second)
         await expectSlotsFollowRoles(cluster)
       },
@@ -75,7 +74,7 @@ describeEachRuntime(
     test('that are lost are warned of, and made anew, so that they retain WAL again', async () => {
       using compose = composeFolder({ max_slot_wal_keep_size: '32MB', wal_keep_size: '32MB' })
       await using cluster = await startTestCluster(runtime, { file: compose.file })
-      await stop(cluster, 'replica1')
+      await shutDown(cluster, 'replica1')
       await writeSegments(cluster, 3)
       expect(slotWarnings(await cluster.status())).toEqual([
         expect.stringMatching(/^slot replica1 on primary has outgrown max_slot_wal_keep_size \(32 MB\)/),

@@ -3,8 +3,8 @@
  */
 import { expect, test } from 'vitest'
 import { addReplica, crash, readSynchronous, removeReplica, runTrial } from '../../src/index.ts'
-import { stop, synchronise, up, waitUntil, type Cluster, type NodeStatus } from '../../src/index.ts'
-import { isWaitedFor } from '../../src/cluster/synchronous.ts'
+import { shutDown, changeSynchronous, up, waitUntil, type Cluster, type NodeStatus } from '../../src/index.ts'
+import { isWaitedFor } from '../../src/operations/synchronous.ts'
 import { nodeTo } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster } from '../support/cli.ts'
@@ -17,7 +17,7 @@ describeEachRuntime(
   runtime => {
     test('names the right nodes after a switchover and a failover, and blocks writes when no standby is left', async () => {
       await using cluster = await startTestCluster(runtime)
-      const one = await synchronise(cluster, { standbys: 'one', synchronousCommit: 'on' }, LIMIT)
+      const one = await changeSynchronous(cluster, { standbys: 'one', synchronousCommit: 'on' }, LIMIT)
       expect(one).toMatchObject({ primary: 'primary', standbys: 'one' })
       await expectWaiting(cluster, 'primary')
 
@@ -38,10 +38,12 @@ describeEachRuntime(
       await expect
         .poll(async () => await cluster.query(after, waiting), { timeout: TIMEOUT_MS })
         .toEqual([{ count: '1' }])
-      await synchronise(cluster, { standbys: 'asynchronous', synchronousCommit: 'on' }, LIMIT)
+      await changeSynchronous(cluster, { standbys: 'asynchronous', synchronousCommit: 'on' }, LIMIT)
       await blocked
 
-      await catchLabError('NOT_READY', () => synchronise(cluster, { standbys: 'one', synchronousCommit: 'on' }, LIMIT))
+      await catchLabError('NOT_READY', () =>
+        changeSynchronous(cluster, { standbys: 'one', synchronousCommit: 'on' }, LIMIT),
+      )
       await up(cluster, LIMIT)
       expect((await readSynchronous(cluster)).standbys).toBe('asynchronous')
     })
@@ -78,14 +80,14 @@ describeEachRuntime(
   runtime => {
     test('names those of today on every node, and keeps the last one that a commit waits for', async () => {
       await using cluster = await startTestCluster(runtime)
-      await synchronise(cluster, { standbys: 'quorum', synchronousCommit: 'on' }, LIMIT)
+      await changeSynchronous(cluster, { standbys: 'quorum', synchronousCommit: 'on' }, LIMIT)
       await addReplica(cluster, LIMIT)
       expect(await namesEverywhere(cluster)).toEqual(['ANY 1 ("primary", "replica1", "replica2", "replica3")'])
       await expect
         .poll(async () => (await readSynchronous(cluster)).syncStates, { timeout: TIMEOUT_MS })
         .toEqual({ replica1: 'quorum', replica2: 'quorum', replica3: 'quorum' })
 
-      for (const name of ['replica1', 'replica2']) await stop(cluster, name)
+      for (const name of ['replica1', 'replica2']) await shutDown(cluster, name)
       const isAlone = {
         what: 'have one standby',
         is: (s: NodeStatus) => s.role === 'primary' && s.replication.length === 1,

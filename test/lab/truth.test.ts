@@ -3,9 +3,9 @@
  * (test/support/prober.ts) runs beside it, against the same servers at the same time, and must agree.
  */
 import { afterAll, beforeAll, expect, test, type TestContext } from 'vitest'
-import { setSynchronous } from '../../src/cluster/synchronous.ts'
+import { temporarySynchronous } from '../../src/operations/synchronous.ts'
 import { up, type Cluster } from '../../src/index.ts'
-import { runTrial, type TrialResult } from '../../src/workload/trial.ts'
+import { runTrial, type TrialResult } from '../../src/experiments/trial.ts'
 import { startProber, type Probed, type ProbedRow } from '../support/prober.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
@@ -51,7 +51,7 @@ describeEachRuntime('an independent prober', runtime => {
 
   test('loses nothing under synchronous commit, and is kept waiting through the cut as the record says', async context => {
     await up(cluster!, LIMIT)
-    await using _synchronous = await setSynchronous(cluster!, { standbys: 'one', synchronousCommit: 'on' }, LIMIT)
+    await using _synchronous = await temporarySynchronous(cluster!, { standbys: 'one', synchronousCommit: 'on' }, LIMIT)
     const observed = await observe(cluster!, context, { cutMs: SYNCHRONOUS_CUT_MS })
     const { record, history, probed, bound } = observed
     expect(record.settings['synchronous_standby_names']).toMatch(/^FIRST 1 /)

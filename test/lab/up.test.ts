@@ -14,7 +14,7 @@ import {
   healthy,
   parseLsn,
   pauseReplay,
-  stop,
+  shutDown,
   up,
   waitUntil,
   type Cluster,
@@ -63,7 +63,7 @@ describeEachRuntime('up', runtime => {
 
   test('lets a standby whose slot was dropped stream again', async () => {
     await using cluster = await startTestCluster(runtime)
-    await stop(cluster, 'replica1')
+    await shutDown(cluster, 'replica1')
     await cluster.query('primary', "SELECT pg_drop_replication_slot('replica1')")
     await cluster.runtime.start('replica1')
     const { slots } = await up(cluster, LIMIT)
@@ -75,7 +75,7 @@ describeEachRuntime('up', runtime => {
 
   test('promotes the most advanced, when every node is a standby', async () => {
     await using cluster = await startTestCluster(runtime)
-    for (const node of ['replica1', 'replica2']) await stop(cluster, node)
+    for (const node of ['replica1', 'replica2']) await shutDown(cluster, node)
     await cluster.query('primary', 'CREATE TABLE only_here AS SELECT 1 AS id')
     await crash(cluster, 'primary')
     await cluster.runtime.fence('primary')
@@ -159,7 +159,7 @@ describeEachRuntime(
       await linkWithRivalPsql(directory, folder)
 
       await using cluster = await startTestCluster(runtime, { environment: { LAB_PG_BIN: folder } })
-      await stop(cluster, 'replica1')
+      await shutDown(cluster, 'replica1')
       await cluster.query('primary', "SELECT pg_drop_replication_slot('replica1')")
       await cluster.runtime.discard('replica1')
       await cluster.runtime.start('replica1')

@@ -1,7 +1,8 @@
 /**
  * What tests wait for.
  */
-import { describe, met, notMet, type Cluster, type Condition, type Lsn, type NodeStatus } from '../../src/index.ts'
+import { met, notMet, type Cluster, type Condition, type Lsn, type NodeStatus } from '../../src/index.ts'
+import { describeStatus } from '../../src/cluster/conditions.ts'
 
 /** `node` is so. `what` is the end of a sentence about it: `receive nothing`. */
 export const nodeTo = (
@@ -11,7 +12,7 @@ export const nodeTo = (
   what: `${node} to ${what}`,
   observe: async signal => {
     const status = await cluster.nodeStatus(node, signal)
-    return is(status) ? met(status) : notMet(describe(status))
+    return is(status) ? met(status) : notMet(describeStatus(status))
   },
 })
 

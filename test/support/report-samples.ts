@@ -6,8 +6,8 @@ import type { LagDocument } from '../../src/measure/lag.ts'
 import type { FailoverRecord } from '../../src/measure/record.ts'
 import { spreadOf, summaryOf } from '../../src/measure/statistics.ts'
 import { parseLsn } from '../../src/postgres/lsn.ts'
-import type { History, Outcome, Write } from '../../src/workload/history.ts'
-import type { TrialResult } from '../../src/workload/trial.ts'
+import type { History, Outcome, Write } from '../../src/history/history.ts'
+import type { TrialResult } from '../../src/experiments/trial.ts'
 
 /** The page as it is read, spaces run together. */
 export const textOf = (html: string): string =>

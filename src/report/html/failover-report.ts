@@ -3,7 +3,7 @@
  */
 import type { FailoverRecord } from '../../measure/record.ts'
 import type { TrialsDocument } from '../../measure/trials.ts'
-import type { TrialResult } from '../../workload/trial.ts'
+import type { TrialResult } from '../../experiments/trial.ts'
 import { formatCount, formatMs } from '../format.ts'
 import { latencyTable, phasesTable, sentence, settingSection, walSection, writesSection } from './failover-sections.ts'
 import { figureOf } from './figure.ts'

@@ -3,8 +3,8 @@
  * Every instant in it is in milliseconds relative to the fault.
  */
 import { measureOutage, type Outage } from '../../measure/outage.ts'
-import type { Write } from '../../workload/history.ts'
-import type { TrialResult } from '../../workload/trial.ts'
+import type { Write } from '../../history/history.ts'
+import type { TrialResult } from '../../experiments/trial.ts'
 import type { Mark } from './axes.ts'
 import { formatMs } from '../format.ts'
 

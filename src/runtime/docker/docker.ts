@@ -4,7 +4,7 @@
 import type Docker from 'dockerode'
 import { isLabError, LabError } from '../../errors.ts'
 import { withHosts } from '../../postgres/conninfo.ts'
-import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
+import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { lastLines, run } from '../command.ts'
 import { Membership } from '../membership.ts'
@@ -15,7 +15,6 @@ import {
   type Done,
   type Endpoint,
   type Interruptible,
-  type Member,
   type NetworkControl,
   type NodeState,
   type PsqlCommand,

@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
-import { nodeNamed, type NodeSpec, type Topology } from '../../topology/topology.ts'
+import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
 import { run } from '../command.ts'
@@ -15,7 +15,6 @@ import {
   type Done,
   type Endpoint,
   type Interruptible,
-  type Member,
   type NodeState,
   type PsqlCommand,
   type Runtime,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { measureOutage, measurePhases } from '../../../src/measure/outage.ts'
-import type { History, Outcome } from '../../../src/workload/history.ts'
+import type { History, Outcome } from '../../../src/history/history.ts'
 
 const historyOf = (settled: readonly (readonly [at: number, kind: Outcome['kind']])[]): History => ({
   run: 'r',

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { failoverRecord, type FailoverEvidence } from '../../../src/measure/record.ts'
 import { summaryOf } from '../../../src/measure/statistics.ts'
 import { parseLsn } from '../../../src/postgres/lsn.ts'
-import type { History, Outcome, Write } from '../../../src/workload/history.ts'
+import type { History, Outcome, Write } from '../../../src/history/history.ts'
 
 const acknowledged: Outcome = { kind: 'acknowledged' }
 const failed: Outcome = { kind: 'failed', code: '25006' }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { FailoverRecord } from '../../../src/measure/record.ts'
 import { summariseTrials } from '../../../src/measure/trials.ts'
 import { narrateTrials, trialNarrator } from '../../../src/report/trials.ts'
-import type { TrialResult } from '../../../src/workload/trial.ts'
+import type { TrialResult } from '../../../src/experiments/trial.ts'
 import { aRecord, writes } from '../../support/a-record.ts'
 import { cellsOf, narrated } from '../../support/a-narrator.ts'
 

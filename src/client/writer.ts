@@ -1,0 +1,193 @@
+/**
+ * The client: writes to the primary while things happen to it, and records what it was told.
+ *
+ * Open loop: a write is due every 1/ratePerSecond seconds whether or not earlier ones came back. A closed loop sends
+ * nothing while it waits, and so hides the outage it is meant to feel (Tene, How NOT to Measure Latency, 2013).
+ */
+import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
+import type { Cluster } from '../cluster/cluster.ts'
+import { codeOf } from '../errors.ts'
+import type { Session } from '../postgres/connection.ts'
+import { CONNECTION_LOST, ruleFor } from '../postgres/sqlstate.ts'
+import { met, notMet, pause, waitUntil } from '../wait.ts'
+import type { Survivors } from '../history/check.ts'
+import { findPrimary } from './find-primary.ts'
+import type { ConnectionError, History, Outcome, Write } from '../history/history.ts'
+
+export interface WriterOptions {
+  /** Writes due per second, over all connections. @default 200 */
+  readonly ratePerSecond?: number | undefined
+  /** @default 4 */
+  readonly connections?: number | undefined
+  /** A write that has no answer after this many milliseconds is indeterminate, and its connection is given up. @default 2000 */
+  readonly writeTimeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Its rows are in this table; each run has an id of its own. */
+export const WRITES_TABLE = 'lab.writes'
+
+const INSERT = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ($1, $2)`
+
+/** One object for all: there may be millions. */
+const ACKNOWLEDGED: Outcome = { kind: 'acknowledged' }
+
+/** A client at work. Disposing of it stops it. */
+export class Writer implements AsyncDisposable {
+  readonly run = randomUUID()
+  readonly #cluster: Cluster
+  /** What it was told to do. */
+  readonly load: { readonly ratePerSecond: number; readonly connections: number }
+  readonly #writeTimeoutMs: number
+  readonly #end = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #writes: Write[] = []
+  readonly #connectionErrors: ConnectionError[] = []
+  readonly #startedAt = performance.now()
+  #lanes: readonly Promise<void>[] = []
+  #next = 0
+  #acknowledged = 0
+  #search: Promise<string> | undefined
+  #spare: Session | undefined
+  #stopped: Promise<History> | undefined
+
+  constructor(
+    cluster: Cluster,
+    { ratePerSecond = 200, connections = 4, writeTimeoutMs = 2_000, signal }: WriterOptions,
+  ) {
+    this.#cluster = cluster
+    this.load = { ratePerSecond, connections }
+    this.#writeTimeoutMs = writeTimeoutMs
+    this.#signal = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal])
+    // A listener for each connection that waits for its next write: more than node's ten are no leak.
+    setMaxListeners(0, this.#signal)
+  }
+
+  /** Begins to write. Called once, by {@link startWriter}. */
+  start(): void {
+    this.#lanes = Array.from({ length: this.load.connections }, () => this.#lane())
+  }
+
+  /** What is settled so far; a copy. */
+  snapshot(): History {
+    return {
+      run: this.run,
+      writes: [...this.#writes],
+      connectionErrors: [...this.#connectionErrors],
+      startedAt: this.#startedAt,
+      stoppedAt: performance.now(),
+    }
+  }
+
+  /** Waits until so many more writes are acknowledged. @throws LabError TIMEOUT */
+  async acknowledges(count: number, { timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
+    const before = this.#acknowledged
+    const observe = async (): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> => {
+      const more = this.#acknowledged - before
+      return more >= count ? met(undefined) : notMet(`${more} so far`)
+    }
+    await waitUntil({ what: `${count} more acknowledged writes`, observe }, { timeoutMs, signal: this.#signal })
+  }
+
+  /** Ends the client, lets what is in flight settle, and returns the frozen history. Idempotent. */
+  async stop(): Promise<History> {
+    return await (this.#stopped ??= this.#stop())
+  }
+
+  async #stop(): Promise<History> {
+    this.#end.abort()
+    await Promise.all(this.#lanes)
+    await this.#spare?.[Symbol.asyncDispose]()
+    this.#spare = undefined
+    return Object.freeze(this.snapshot())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** One connection: takes the next write, waits until it is due, sends it, records what came of it. */
+  async #lane(): Promise<void> {
+    let session: Session | undefined
+    while (!this.#isOver()) {
+      session ??= await this.#connect().catch(() => undefined)
+      if (session === undefined) continue
+      const id = this.#next++
+      const dueAt = this.#startedAt + (id * 1000) / this.load.ratePerSecond
+      // A timer may fire up to a millisecond early, and nothing is sent before it is due.
+      while (dueAt > performance.now() && !this.#isOver()) {
+        await pause(dueAt - performance.now(), this.#signal).catch(() => undefined)
+      }
+      if (this.#isOver()) break
+      if (!(await this.#write(session, id, dueAt))) {
+        session.destroy(new Error('given up'))
+        session = undefined
+      }
+    }
+    await session?.[Symbol.asyncDispose]()
+  }
+
+  #isOver(): boolean {
+    return this.#signal.aborted
+  }
+
+  /** Whether the connection is still good for the next write. */
+  async #write(session: Session, id: number, dueAt: number): Promise<boolean> {
+    const sentAt = performance.now()
+    const settle = (outcome: Outcome): unknown =>
+      this.#writes.push({ id, dueAt, sentAt, settledAt: performance.now(), outcome })
+    try {
+      await session.query(INSERT, [this.run, id], { timeoutMs: this.#writeTimeoutMs, name: 'insert' })
+      settle(ACKNOWLEDGED)
+      this.#acknowledged++
+      return true
+    } catch (error) {
+      const code = codeOf(error) ?? CONNECTION_LOST
+      settle({ kind: ruleFor(code).certainty, code })
+      return false
+    }
+  }
+
+  /** All connections share one search for the primary; the first of them takes over the connection that found it. */
+  async #connect(): Promise<Session> {
+    this.#search ??= this.#findPrimary().finally(() => (this.#search = undefined))
+    const node = await this.#search
+    const found = this.#spare
+    this.#spare = undefined
+    return (
+      found ??
+      (await this.#cluster.connect(node, { via: 'client', signal: this.#signal, applicationName: 'lab writer' }))
+    )
+  }
+
+  async #findPrimary(): Promise<string> {
+    const onError = (code: string): unknown => this.#connectionErrors.push({ at: performance.now(), code })
+    const { node, session } = await findPrimary(this.#cluster, { signal: this.#signal, onError })
+    this.#spare = session
+    return node
+  }
+}
+
+/** Makes the table where it is missing, and starts a client. @throws LabError NO_PRIMARY and the like */
+export async function startWriter(cluster: Cluster, options: WriterOptions = {}): Promise<Writer> {
+  const primary = await cluster.primary(options.signal)
+  await using session = await cluster.connect(primary.name, { signal: options.signal })
+  await session.query('CREATE SCHEMA IF NOT EXISTS lab')
+  // No index: a client that wrote an id twice must be found out, not refused.
+  await session.query(
+    `CREATE TABLE IF NOT EXISTS ${WRITES_TABLE} (run uuid NOT NULL, id integer NOT NULL, at timestamptz NOT NULL DEFAULT now())`,
+  )
+  const writer = new Writer(cluster, options)
+  writer.start()
+  return writer
+}
+
+/** What is in the table of that run, on the node that is the primary now. */
+export async function readSurvivors(cluster: Cluster, run: string, signal?: AbortSignal): Promise<Survivors> {
+  const primary = await cluster.primary(signal)
+  await using session = await cluster.connect(primary.name, { signal })
+  const question = `SELECT id, count(*)::int AS times FROM ${WRITES_TABLE} WHERE run = $1 GROUP BY id`
+  const rows = await session.query<{ id: number; times: number }>(question, [run], { timeoutMs: 60_000 })
+  return new Map(rows.map(({ id, times }) => [id, times]))
+}

@@ -1,0 +1,224 @@
+/**
+ * A trial: one client writing, every node's position looked at, one fault, one failover, one record.
+ */
+import { cpus } from 'node:os'
+import { readDivergence, type Divergence } from '../operations/divergence.ts'
+import { failover, type Failover } from '../operations/failover.ts'
+import { inflict, type FailoverFault } from '../faults/power.ts'
+import { cutFromWal } from '../faults/replication.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { primaryOf, standbysOf, type PrimaryStatus } from '../cluster/node-status.ts'
+import { switchover, type Switchover } from '../operations/switchover.ts'
+import { Disposer } from '../dispose.ts'
+import { lagAt, type LagAtInstant } from '../measure/lag.ts'
+import { type Milestones } from '../measure/outage.ts'
+import { failoverRecord, type FailoverRecord } from '../measure/record.ts'
+import { pause } from '../wait.ts'
+import type { History } from '../history/history.ts'
+import { Sampler, type PositionKind } from '../client/sampler.ts'
+import { readSurvivors, startWriter, type Writer, type WriterOptions } from '../client/writer.ts'
+
+/** What a trial leaves: the record, and the evidence that it was drawn up from. */
+export interface TrialResult {
+  readonly record: FailoverRecord
+  readonly history: History
+  /** Instants of performance.now(): when the fault began, and what the failover did when. */
+  readonly milestones: Milestones & { readonly faultAt: number }
+}
+
+/** What takes the primary's role away. */
+export type Disturbance = FailoverFault | 'switchover'
+
+/** A compromise: the lag at the fault is at most so old, and 300 looks a second cost the writes little (`pnpm run bench`, sampling). */
+const LOOK_EVERY_MS = 10
+
+/** A client at work on a cluster that is well, until {@link Trial.finish}. Disposing of it ends the client. */
+export class Trial implements AsyncDisposable {
+  readonly oldPrimary: PrimaryStatus
+  readonly writer: Writer
+  readonly #cluster: Cluster
+  readonly #samplers: ReadonlyMap<string, Sampler>
+  readonly #settings: Readonly<Record<string, string>>
+  readonly #resources: AsyncDisposable
+  #fault: { readonly kind: Disturbance; readonly at: number } | undefined
+
+  /** Called by {@link startTrial}. */
+  constructor(cluster: Cluster, parts: TrialParts) {
+    this.#cluster = cluster
+    this.oldPrimary = parts.oldPrimary
+    this.writer = parts.writer
+    this.#samplers = parts.samplers
+    this.#settings = parts.settings
+    this.#resources = parts.resources
+  }
+
+  /** Notes what is done to the primary, and that it begins now. */
+  begins(kind: Disturbance): void {
+    this.#fault = { kind, at: performance.now() }
+  }
+
+  /** Strikes the primary, and notes when. @throws LabError as the fault does */
+  async inflict(fault: FailoverFault, signal?: AbortSignal): Promise<void> {
+    this.begins(fault)
+    await inflict(this.#cluster, this.oldPrimary.name, { fault, signal })
+  }
+
+  /**
+   * Ends the client and draws up the record. After a failover to be called while the old primary is still down, or what it
+   * alone has cannot be read any more.
+   * @throws LabError NO_PRIMARY, UNREACHABLE, INTERRUPTED
+   */
+  async finish(done: Failover | Switchover, signal?: AbortSignal): Promise<TrialResult> {
+    const history = await this.writer.stop()
+    await this.#resources[Symbol.asyncDispose]()
+    const { kind: fault = 'crash', at: faultAt = done.detectedAt } = this.#fault ?? {}
+    const record = failoverRecord({
+      runtime: this.#cluster.runtime.name,
+      postgresVersion: this.oldPrimary.serverVersion,
+      fault,
+      synchronousCommit: this.oldPrimary.synchronousCommit,
+      failover: done,
+      history,
+      survivors: await readSurvivors(this.#cluster, history.run, signal),
+      ...(await divergenceOf(this.#cluster, done, signal)),
+      load: this.writer.load,
+      lagAtFault: this.#lagAt(faultAt),
+      settings: this.#settings,
+      machine: thisMachine(),
+    })
+    const { detectedAt, fencedAt, promotedAt } = done
+    return { record, history, milestones: { faultAt, detectedAt, fencedAt, promotedAt } }
+  }
+
+  #lagAt(instant: number): Record<string, LagAtInstant> {
+    const primary = this.#samplers.get(this.oldPrimary.name)?.positions ?? []
+    const lags = [...this.#samplers].flatMap(([node, { positions: standby }]) => {
+      const lag = node === this.oldPrimary.name ? undefined : lagAt(instant, { primary, standby })
+      return lag === undefined ? [] : [[node, lag] as const]
+    })
+    return Object.fromEntries(lags)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources[Symbol.asyncDispose]()
+  }
+}
+
+/** A switchover knows: the old primary goes on as a standby, and has nothing that the new one has not. */
+const divergenceOf = async (
+  cluster: Cluster,
+  done: Failover | Switchover,
+  signal: AbortSignal | undefined,
+): Promise<Divergence> =>
+  'shutdownLsn' in done
+    ? { forkLsn: done.forkLsn, walBytesLost: done.walBytesLost }
+    : await readDivergence(cluster, done, signal)
+
+/** What the client, and with the local runtime the servers too, ran on. */
+export const thisMachine = (): FailoverRecord['machine'] => ({
+  platform: `${process.platform} ${process.arch}`,
+  cpus: cpus().length,
+  node: process.versions.node,
+})
+
+interface TrialParts {
+  readonly oldPrimary: PrimaryStatus
+  readonly writer: Writer
+  readonly samplers: ReadonlyMap<string, Sampler>
+  readonly settings: Readonly<Record<string, string>>
+  readonly resources: AsyncDisposable
+}
+
+/** Starts a client, and looks at every node's position from now on. @throws LabError NO_PRIMARY and the like */
+export async function startTrial(cluster: Cluster, options: WriterOptions = {}): Promise<Trial> {
+  const { signal } = options
+  const all = await cluster.status(signal)
+  const oldPrimary = primaryOf(all)
+  const settings = await readSettings(cluster, oldPrimary.name, signal)
+  const resources = new Disposer()
+  try {
+    const samplers = new Map<string, Sampler>()
+    const look = async (node: string, position: PositionKind): Promise<void> => {
+      const session = await cluster.connect(node, { applicationName: 'lab sampler', signal })
+      samplers.set(node, resources.use(new Sampler(session, { position, everyMs: LOOK_EVERY_MS })))
+    }
+    await look(oldPrimary.name, 'written')
+    for (const { name } of standbysOf(all)) await look(name, 'received')
+    const writer = resources.use(await startWriter(cluster, options))
+    return new Trial(cluster, { oldPrimary, writer, samplers, settings, resources })
+  } catch (error) {
+    await resources[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Those that a figure in the record depends on. */
+const SETTINGS = [
+  ...['synchronous_commit', 'synchronous_standby_names', 'fsync', 'full_page_writes', 'wal_level', 'wal_compression'],
+  ...['commit_delay', 'shared_buffers', 'max_wal_size', 'checkpoint_timeout', 'data_checksums', 'hot_standby_feedback'],
+  ...['wal_sender_timeout', 'wal_receiver_timeout', 'wal_receiver_status_interval', 'wal_retrieve_retry_interval'],
+]
+
+async function readSettings(
+  cluster: Cluster,
+  node: string,
+  signal: AbortSignal | undefined,
+): Promise<Record<string, string>> {
+  const question = 'SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY ($1) ORDER BY name'
+  const ask = { name: 'settings' }
+  const rows = await cluster.withSession(
+    node,
+    session => session.query<{ name: string; value: string }>(question, [SETTINGS], ask),
+    signal,
+  )
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+}
+
+export interface RunTrialOptions extends WriterOptions {
+  readonly fault: Disturbance
+  /** Which standby to promote. @default the one that received most */
+  readonly to?: string | undefined
+  /** Cut the standbys from WAL for so many milliseconds before the fault; they are let back right after it. @default 0: not at all */
+  readonly cutMs?: number | undefined
+  /** Writes acknowledged before anything happens, after the first 100. @default 0 */
+  readonly steadyWrites?: number | undefined
+  /** Limit in milliseconds of each thing that is waited for. */
+  readonly timeoutMs: number
+}
+
+/** As {@link TrialResult}, and the span in which nothing had happened yet; instants of performance.now(). */
+export interface WholeTrial extends TrialResult {
+  readonly steady: { readonly from: number; readonly to: number }
+}
+
+/** A whole trial, from a cluster that is well to the record. The old primary stays down: up brings it back. */
+export async function runTrial(cluster: Cluster, options: RunTrialOptions): Promise<WholeTrial> {
+  const { cutMs = 0, steadyWrites = 0, timeoutMs, signal } = options
+  await using trial = await startTrial(cluster, options)
+  const { ratePerSecond } = trial.writer.load
+  await trial.writer.acknowledges(Math.min(100, ratePerSecond), { timeoutMs })
+  const steadyFrom = performance.now()
+  await trial.writer.acknowledges(steadyWrites, { timeoutMs })
+  const steady = { from: steadyFrom, to: performance.now() }
+  const standbys = cluster.nodes.map(({ name }) => name).filter(name => name !== trial.oldPrimary.name)
+  await using cut = cutMs > 0 ? await cutFromWal(cluster, standbys, { timeoutMs, signal }) : undefined
+  if (cut !== undefined) await pause(cutMs, signal)
+  const done = await change(cluster, trial, { ...options, cut })
+  await trial.writer.acknowledges(Math.min(50, ratePerSecond), { timeoutMs })
+  return { ...(await trial.finish(done, signal)), steady }
+}
+
+/** The change of roles itself. */
+async function change(
+  cluster: Cluster,
+  trial: Trial,
+  { fault, cut, to, timeoutMs, signal }: RunTrialOptions & { readonly cut: AsyncDisposable | undefined },
+): Promise<Failover | Switchover> {
+  if (fault === 'switchover') {
+    trial.begins(fault)
+    return await switchover(cluster, { to, timeoutMs, signal })
+  }
+  await trial.inflict(fault, signal)
+  await cut?.[Symbol.asyncDispose]()
+  return await failover(cluster, trial.oldPrimary.name, { to, timeoutMs, signal })
+}

@@ -1,0 +1,43 @@
+/**
+ * Trials, one after another: the cluster is healed before each, and after the last.
+ */
+import { up } from '../operations/up.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { isLabError } from '../errors.ts'
+import { runTrial, type RunTrialOptions, type WholeTrial } from './trial.ts'
+
+export interface RunTrialsOptions extends RunTrialOptions {
+  readonly trials: number
+  /** What the progress begins with. @default the fault */
+  readonly name?: string | undefined
+  /** Told of each trial when it is done. */
+  readonly onTrial?: ((result: WholeTrial, number: number) => void) | undefined
+}
+
+/**
+ * Returns what each left. An interruption ends the series: what is done by then is returned, if anything is.
+ * @throws LabError those of up and of a trial; INTERRUPTED before the first trial is done
+ */
+export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Promise<readonly WholeTrial[]> {
+  const { trials, onTrial, name = options.fault, ...each } = options
+  const results: WholeTrial[] = []
+  const heal = async (): Promise<unknown> => await up(cluster, { timeoutMs: HEAL_TIMEOUT_MS, signal: options.signal })
+  try {
+    for (let number = 1; number <= trials; number++) {
+      cluster.emit({ kind: 'progress', text: `${name}, trial ${number} of ${trials}: bringing every node back` })
+      await heal()
+      cluster.emit({ kind: 'progress', text: `${name}, trial ${number} of ${trials}: under load` })
+      const result = await runTrial(cluster, each)
+      results.push(result)
+      onTrial?.(result, number)
+    }
+    cluster.emit({ kind: 'progress', text: `${name}: bringing every node back` })
+    await heal()
+  } catch (error) {
+    if (!isLabError(error, 'INTERRUPTED') || results.length === 0) throw error
+  }
+  return results
+}
+
+/** A former primary that has to be cloned anew has been seen to take some seconds. */
+const HEAL_TIMEOUT_MS = 120_000

@@ -1,0 +1,130 @@
+/**
+ * Rejoin: a former primary, or a standby that cannot follow any more, becomes a standby of today's primary.
+ * With pg_rewind when it serves, else by a fresh clone; the result says which, and why.
+ */
+import { isLabError, LabError } from '../errors.ts'
+import { lastLines } from '../runtime/command.ts'
+import { waitUntil, type Condition, type Observation } from '../wait.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { libpqSource } from '../cluster/libpq-source.ts'
+import type { PrimaryStatus, StandbyStatus } from '../cluster/node-status.ts'
+import { streaming } from '../cluster/conditions.ts'
+import { whyWalIsMissing } from './missing-wal.ts'
+import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
+import { forgetStandbySettings } from '../cluster/upstream.ts'
+
+/** How a node came back, and why so. */
+export interface Rejoined {
+  readonly node: string
+  readonly by: 'rewind' | 'clone'
+  readonly why: string
+}
+
+export interface RejoinOptions {
+  /** Limit in milliseconds until it streams. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Brings `node` back as a standby of today's primary. It is stopped first if it runs.
+ * @throws LabError TIMEOUT, NODE_FAILED, CLONE_FAILED, NO_PRIMARY
+ */
+export async function rejoin(cluster: Cluster, node: string, options: RejoinOptions): Promise<Rejoined> {
+  const { runtime } = cluster
+  const { timeoutMs, signal } = options
+  const primary = await cluster.primary(signal)
+  await standDown(cluster, node, signal)
+  await prepareSource(cluster, primary.name, options)
+  const attempt = { cluster, node, primary, signal }
+  if ((await runtime.state(node)) === 'absent') return await clone(attempt, { why: 'it had no data', timeoutMs })
+  if (!(await runtime.offers('pg_rewind')))
+    return await clone(attempt, { why: 'this PostgreSQL comes without pg_rewind', timeoutMs })
+  const rewound = await rewind(attempt)
+  if (rewound.exitCode !== 0) return await clone(attempt, { why: `pg_rewind failed: ${rewound.said}`, timeoutMs })
+  try {
+    await startAndStream(attempt, Math.min(timeoutMs, REWOUND_STREAMS_MS))
+    return { node, by: 'rewind', why: rewound.said }
+  } catch (error) {
+    if (!isLabError(error, 'TIMEOUT') && !isLabError(error, 'NODE_FAILED')) throw error
+    if ((await runtime.state(node)) === 'running') await runtime.stop(node, 'fast', { signal })
+    return await clone(attempt, { why: `after pg_rewind it did not stream: ${error.message}`, timeoutMs })
+  }
+}
+
+/** Ends the node's server if it runs; one that accepts writes, beside another or alone, is fenced too. */
+export async function standDown(cluster: Cluster, node: string, signal?: AbortSignal): Promise<void> {
+  const { runtime } = cluster
+  const state = await runtime.state(node)
+  if (state === 'frozen') await runtime.crash(node)
+  if (state !== 'running') return
+  const { role } = await cluster.nodeStatus(node, signal)
+  cluster.emit({ kind: 'command', node, text: await runtime.stop(node, 'fast', { signal }) })
+  if (role === 'primary') cluster.emit({ kind: 'command', node, text: await runtime.fence(node) })
+}
+
+/** A rewound standby streams within a second; much later than this it never will. */
+const REWOUND_STREAMS_MS = 15_000
+
+interface Attempt {
+  readonly cluster: Cluster
+  readonly node: string
+  readonly primary: PrimaryStatus
+  readonly signal: AbortSignal | undefined
+}
+
+/** Slots for those who follow, nothing of what it was told as a standby; and a checkpoint. */
+async function prepareSource(cluster: Cluster, primary: string, options: RejoinOptions): Promise<void> {
+  await using session = await cluster.connect(primary, { signal: options.signal })
+  await createSlots(cluster, primary, session)
+  await forgetStandbySettings(cluster, primary, options)
+  // CHECKPOINT first: until then pg_control still says the old timeline, and pg_rewind answers "no rewind required".
+  cluster.emit({ kind: 'sql', node: primary, text: 'CHECKPOINT' })
+  await session.query('CHECKPOINT', [], { timeoutMs: 60_000 })
+}
+
+async function rewind({
+  cluster,
+  node,
+  primary,
+  signal,
+}: Attempt): Promise<{ readonly exitCode: number; readonly said: string }> {
+  const { runtime } = cluster
+  const source = libpqSource(cluster, primary.name)
+  cluster.emit({ kind: 'command', node, text: `pg_rewind --target-pgdata $PGDATA --source-server "${source}"` })
+  const script = ['bash', '-c', 'exec bash "$SCRIPTS/rewind.sh" "$1"', 'rewind', source] as const
+  const { exitCode, stdout, stderr } = await runtime.runOffline(node, script, { signal })
+  return { exitCode, said: lastLines(stdout + stderr, exitCode === 0 ? 1 : 3).replaceAll('pg_rewind: ', '') }
+}
+
+async function clone(
+  attempt: Attempt,
+  { why, timeoutMs }: { readonly why: string; readonly timeoutMs: number },
+): Promise<Rejoined> {
+  const { cluster, node } = attempt
+  cluster.emit({ kind: 'remark', text: `${node} is cloned anew: ${why}` })
+  await cluster.runtime.discard(node)
+  await startAndStream(attempt, timeoutMs)
+  return { node, by: 'clone', why }
+}
+
+async function startAndStream({ cluster, node, primary, signal }: Attempt, timeoutMs: number): Promise<void> {
+  cluster.emit({ kind: 'command', node, text: await cluster.runtime.start(node, { signal }) })
+  const hint = `pnpm run logs ${node} shows what holds it up.`
+  await waitUntil(streamsOrNeverWill(cluster, node, primary.name), { timeoutMs, signal, hint })
+  await dropLeftoverSlots(cluster, node, signal)
+}
+
+/** @throws LabError NODE_FAILED when the primary has not the WAL that it needs */
+function streamsOrNeverWill(cluster: Cluster, node: string, primary: string): Condition<StandbyStatus> {
+  const streams = streaming(cluster, node, primary)
+  const observe = async (signal: AbortSignal): Promise<Observation<StandbyStatus>> => {
+    const seen = await streams.observe(signal)
+    const status = seen.met ? undefined : await cluster.nodeStatus(node, signal)
+    if (status?.role !== 'standby') return seen
+    const why = await whyWalIsMissing(cluster, status, { primary, signal })
+    if (why !== undefined) throw new LabError('NODE_FAILED', why, { hint: `Clone it anew: pnpm run up does that.` })
+    return seen
+  }
+  return { what: streams.what, observe }
+}

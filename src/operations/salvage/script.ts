@@ -1,0 +1,81 @@
+/**
+ * replica-entrypoint/salvage.sh, run beside a stopped node. Interrupted or out of time, it has ended its server before the
+ * error is thrown: two servers on the same data would destroy it.
+ */
+import { LabError, throwIfInterrupted } from '../../errors.ts'
+import { lastLines } from '../../runtime/command.ts'
+import type { CommandResult } from '../../runtime/runtime.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+
+export interface ScriptOptions {
+  /** Limit in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An exit code of salvage.sh. */
+const NO_PSQL = 3
+
+/** The bytes of a piece, before base64; salvage.sh has the same number. */
+export const PIECE_BYTES = 2 * 1024 * 1024
+
+/**
+ * Runs `salvage.sh ARGS` and returns what it printed.
+ * @throws LabError SALVAGE_FAILED with its last words, or when the node runs; TIMEOUT, INTERRUPTED
+ */
+export async function runSalvageScript(
+  cluster: Cluster,
+  node: string,
+  { args, ...options }: ScriptOptions & { readonly args: readonly [string, ...string[]] },
+): Promise<string> {
+  throwIfInterrupted(options.signal)
+  const state = await cluster.runtime.state(node)
+  if (state === 'running' || state === 'frozen') {
+    throw new LabError('SALVAGE_FAILED', `${node} is ${state}, and its data is read only while it is stopped`, {
+      hint: `pnpm run rejoin ${node} stops it first.`,
+    })
+  }
+  const { exitCode, stdout, stderr } = await runWithin(cluster, node, { args, ...options })
+  if (exitCode === 0) return stdout
+  if (exitCode === NO_PSQL) {
+    throw new LabError('SALVAGE_FAILED', `what only ${node} has cannot be read: there is no psql on this machine`, {
+      hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq). pnpm run rejoin ${node} without --salvage needs none.`,
+    })
+  }
+  throw new LabError('SALVAGE_FAILED', `what only ${node} has could not be read: ${lastLines(stderr, 3)}`, {
+    hint: `Nothing was changed. pnpm run rejoin ${node} without --salvage brings it back, and what only it has is gone then.`,
+  })
+}
+
+async function runWithin(
+  cluster: Cluster,
+  node: string,
+  { args, timeoutMs, signal }: ScriptOptions & { readonly args: readonly [string, ...string[]] },
+): Promise<CommandResult> {
+  const limit = AbortSignal.timeout(timeoutMs)
+  const either = signal === undefined ? limit : AbortSignal.any([signal, limit])
+  try {
+    const result = await cluster.runtime.runOffline(node, scriptCommand(args), { signal: either })
+    if (!either.aborted) return result
+  } catch (error) {
+    if (!either.aborted) throw error
+  }
+  await endSalvageScript(cluster, node)
+  throwIfInterrupted(signal)
+  throw new LabError('TIMEOUT', `what only ${node} has was not read within ${timeoutMs} ms`, {
+    hint: 'Nothing was changed. Try again with more time.',
+  })
+}
+
+/** Waits until an interrupted run is over, and removes what it left. */
+export async function endSalvageScript(cluster: Cluster, node: string): Promise<void> {
+  await cluster.runtime.runOffline(node, scriptCommand(['end']))
+}
+
+const scriptCommand = (args: readonly string[]): [string, ...string[]] => [
+  'bash',
+  '-c',
+  'exec bash "$SCRIPTS/salvage.sh" "$@"',
+  'salvage',
+  ...args,
+]

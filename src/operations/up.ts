@@ -1,0 +1,242 @@
+/**
+ * Up: from whatever state the last command, or its end, has left, to one primary with every other node streaming from it.
+ */
+import { isLabError } from '../errors.ts'
+import { formatDuration } from '../postgres/duration.ts'
+import { formatLsn, type Lsn } from '../postgres/lsn.ts'
+import { furthestLsn } from '../postgres/status.ts'
+import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
+import { primaryOf, standbysOf } from '../cluster/node-status.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { NodeStatus, PrimaryStatus, StandbyStatus } from '../cluster/node-status.ts'
+import {
+  describeStatus,
+  hasRole,
+  healthy,
+  isFollowing,
+  isHeldBack,
+  requireAlive,
+  streaming,
+} from '../cluster/conditions.ts'
+import { endPause } from './delay.ts'
+import { readFork } from './divergence.ts'
+import { promote } from './promote.ts'
+import { someMayBePrimary } from './may-be-primary.ts'
+import { whyWalIsMissing } from './missing-wal.ts'
+import { reconnectIsolated } from '../faults/network.ts'
+import { rejoin } from './rejoin.ts'
+import { changeSettings } from '../cluster/settings.ts'
+import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
+import { forgetStandbySettings, readUpstream } from '../cluster/upstream.ts'
+
+export interface UpOptions {
+  /** Limit of the whole operation in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Starts what does not run, promotes the most advanced standby if no primary is left, and brings everything else back as
+ * its standbys. Does nothing to a cluster that is well.
+ * @throws LabError TIMEOUT, NODE_FAILED, CLONE_FAILED, PORT_IN_USE, WRONG_PASSWORD, OTHER_CLUSTER, and what the runtime throws
+ */
+export async function up(cluster: Cluster, { timeoutMs, signal }: UpOptions): Promise<PrimaryStatus> {
+  const deadline = performance.now() + timeoutMs
+  const limits = (): { timeoutMs: number; signal: AbortSignal | undefined } => ({
+    timeoutMs: Math.max(1, deadline - performance.now()),
+    signal,
+  })
+  await requireOurs(cluster, signal)
+  await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
+  await reconnectIsolated(cluster)
+  const all = await waitUntil(answering(cluster), limits())
+  const primary = await onePrimary(cluster, all, limits())
+  await cluster.withSession(primary.name, session => createSlots(cluster, primary.name, session), signal)
+  await Promise.all(
+    cluster.nodes
+      .filter(({ name }) => name !== primary.name)
+      .map(({ name }) => bringBack(cluster, name, { primary: primary.name, ...limits() })),
+  )
+  const well = await waitUntil(settled(cluster), limits())
+  const standbys = cluster.nodes.filter(({ name }) => name !== well.name)
+  await Promise.all(standbys.map(({ name }) => dropLeftoverSlots(cluster, name, signal)))
+  return well
+}
+
+/** Healthy, and no standby still has a sender for one that has left it: its slot could not be dropped. */
+function settled(cluster: Cluster): Condition<PrimaryStatus> {
+  const well = healthy(cluster)
+  return {
+    what: well.what,
+    observe: async signal => {
+      const seen = await well.observe(signal)
+      if (!seen.met) return seen
+      const all = standbysOf(await cluster.status(signal))
+      const hasLeft = (name: string): boolean =>
+        all.some(standby => standby.name === name && isFollowing(standby, seen.value))
+      const former = all.find(({ replication }) => replication.some(({ applicationName }) => hasLeft(applicationName)))
+      return former === undefined ? seen : notMet(`${former.name} has not noticed yet that a standby has left it`)
+    },
+  }
+}
+
+/**
+ * The password and the like, before anything is touched: with another password in the environment, Compose would replace
+ * containers that are well.
+ */
+async function requireOurs(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
+  for (const { name } of cluster.nodes) {
+    if ((await cluster.runtime.state(name)) === 'running') await cluster.nodeStatus(name, signal)
+  }
+}
+
+/** For so long a node without an answer may be one that waits for a primary which does not exist. */
+const NO_PRIMARY_GRACE_MS = 5_000
+
+/** Every server that was started answers; one that needs a primary for its clone is not waited for when there is none. */
+function answering(cluster: Cluster): Condition<NodeStatus[]> {
+  const graceEnds = performance.now() + NO_PRIMARY_GRACE_MS
+  return {
+    what: 'every server to answer',
+    observe: async signal => {
+      const all = await cluster.status(signal)
+      const hasPrimary = all.some(({ role }) => role === 'primary')
+      if (hasPrimary || standbysOf(all).length === 0) for (const status of all) await requireAlive(cluster, status)
+      const silent = all.filter(status => status.role === 'unreachable' && status.state === 'running')
+      const [first] = silent
+      if (first === undefined) return met(all)
+      const isStuck = !hasPrimary && standbysOf(all).length > 0 && performance.now() > graceEnds
+      // A primary that is only slow to start is waited for: to promote another one beside it would make two of them.
+      return isStuck && !(await someMayBePrimary(cluster, silent)) ? met(all) : notMet(describeStatus(first))
+    },
+  }
+}
+
+async function onePrimary(cluster: Cluster, all: readonly NodeStatus[], options: UpOptions): Promise<PrimaryStatus> {
+  const primaries = all.filter(status => status.role === 'primary').sort((a, b) => b.timeline - a.timeline)
+  const [newest, ...superseded] = primaries
+  for (const { name } of superseded) {
+    cluster.emit({
+      kind: 'remark',
+      text: `${name} accepts writes beside ${newest?.name}, on an older timeline: it is stopped`,
+    })
+    await cluster.runtime.stop(name, 'fast', options)
+    await cluster.runtime.fence(name)
+  }
+  const primary = newest ?? (await promoteMostAdvanced(cluster, all, options))
+  await forgetStandbySettings(cluster, primary.name, options)
+  // At once: what they wrote beside the other is on no timeline that they could follow.
+  for (const { name } of superseded) await rejoin(cluster, name, options)
+  return primary
+}
+
+async function promoteMostAdvanced(
+  cluster: Cluster,
+  all: readonly NodeStatus[],
+  options: UpOptions,
+): Promise<PrimaryStatus> {
+  const [best] = standbysOf(all).sort(
+    (a, b) =>
+      b.timeline - a.timeline ||
+      Number(furthestLsn(b) - furthestLsn(a)) ||
+      a.recoveryMinApplyDelayMs - b.recoveryMinApplyDelayMs,
+  )
+  if (best === undefined) return primaryOf(all)
+  cluster.emit({ kind: 'remark', text: `no node accepts writes: ${best.name}, which has received most, is promoted` })
+  await promote(cluster, best.name, options)
+  return primaryOf(await cluster.status(options.signal))
+}
+
+/** A standby connects within this, if it can at all: it tries every 100 ms. */
+const STREAMS_BY_ITSELF_MS = 5_000
+
+async function bringBack(
+  cluster: Cluster,
+  name: string,
+  options: UpOptions & { readonly primary: string },
+): Promise<void> {
+  const { runtime } = cluster
+  const { primary } = options
+  const status = await cluster.nodeStatus(name, options.signal)
+  const state = status.role === 'unreachable' ? status.state : 'running'
+  if (state === 'frozen') await runtime.thaw(name)
+  if (state === 'stopped' || state === 'absent') await runtime.start(name, { signal: options.signal })
+  const patience = status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)
+  const standby = await waitUntil(hasRole(cluster, name, 'standby'), { ...options, timeoutMs: patience })
+  await goOnReplaying(cluster, standby, options)
+  await followPrimary(cluster, name, options)
+  const why = await whyNotStreaming(cluster, name, { ...options, timeoutMs: patience }).catch((error: unknown) => {
+    if (!isLabError(error, 'TIMEOUT') || status.role === 'unreachable') throw error
+    return 'it does not stream'
+  })
+  if (why === undefined) return
+  cluster.emit({ kind: 'remark', text: `${name} cannot follow ${primary} as it is: ${why}` })
+  const back = await rejoin(cluster, name, options)
+  cluster.emit({ kind: 'remark', text: `${name} is back by ${back.by}: ${back.why}` })
+}
+
+/** What a lab that was killed has left paused. With a delay it is left to whoever gets back a table there. */
+async function goOnReplaying(
+  cluster: Cluster,
+  { name, replayPaused, recoveryMinApplyDelayMs }: StandbyStatus,
+  options: UpOptions,
+): Promise<void> {
+  if (!replayPaused) return
+  if (recoveryMinApplyDelayMs > 0) {
+    const text = `replay is paused on ${name}, which has a delay: it stays so until SELECT pg_wal_replay_resume()`
+    return cluster.emit({ kind: 'remark', text })
+  }
+  cluster.emit({ kind: 'remark', text: `replay was paused on ${name}: it goes on` })
+  await endPause(cluster, name, options)
+  await waitUntil(hasRole(cluster, name, 'standby'), options)
+}
+
+/** A standby that cascades, or whose primary_conninfo a lab that was killed has left changed, needs neither rewind nor clone. */
+async function followPrimary(cluster: Cluster, name: string, options: UpOptions): Promise<void> {
+  const upstream = await readUpstream(cluster, name, options.signal)
+  if (upstream.kind === 'primary') return
+  const what =
+    upstream.kind === 'node' ? `followed ${upstream.name} alone` : `had the primary_conninfo '${upstream.conninfo}'`
+  cluster.emit({ kind: 'remark', text: `${name} ${what}: it follows the primary again` })
+  await changeSettings(cluster, name, {
+    settings: { primary_conninfo: cluster.runtime.standbyConninfo(name) },
+    ...options,
+  })
+}
+
+/** Waits until it streams, or never will: it has replayed past the place where the primary's history left its timeline. */
+async function whyNotStreaming(
+  cluster: Cluster,
+  name: string,
+  options: UpOptions & { readonly primary: string },
+): Promise<string | undefined> {
+  const follows = streaming(cluster, name, options.primary)
+  let fork: { readonly of: number; readonly lsn: Lsn | null } | undefined
+  const observe = async (signal: AbortSignal): Promise<Observation<string | undefined>> => {
+    const seen = await follows.observe(signal)
+    if (seen.met) return met(undefined)
+    const [standby, primary] = await Promise.all([
+      cluster.nodeStatus(name, signal),
+      cluster.nodeStatus(options.primary, signal),
+    ])
+    if (standby.role !== 'standby' || primary.role !== 'primary') return seen
+    if (await isHeldBack(cluster, standby, signal)) {
+      const delay = formatDuration(standby.recoveryMinApplyDelayMs)
+      const text = `${name} applies ${delay} late, and streams from ${primary.name} when it has applied what it has`
+      cluster.emit({ kind: 'remark', text })
+      return met(undefined)
+    }
+    const missing = await whyWalIsMissing(cluster, standby, { primary: primary.name, signal })
+    if (missing !== undefined) return met(missing)
+    if (standby.timeline >= primary.timeline) return seen
+    if (fork?.of !== standby.timeline) {
+      const lsn = await readFork(cluster, primary.name, { of: standby.timeline, on: primary.timeline, signal })
+      fork = { of: standby.timeline, lsn }
+    }
+    if (fork.lsn === null || standby.replayLsn <= fork.lsn) return seen
+    return met(
+      `it has replayed ${formatLsn(standby.replayLsn)}, and timeline ${primary.timeline} begins at ${formatLsn(fork.lsn)}`,
+    )
+  }
+  return await waitUntil({ what: follows.what, observe }, options)
+}

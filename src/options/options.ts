@@ -1,0 +1,141 @@
+/**
+ * The options of a command line: how each is written, what it is for, and how what was typed is read.
+ */
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { LabError, messageOf } from '../errors.ts'
+
+/** One option of a command line: how it is written, what it is for, and how it is read. */
+export interface OptionSpec<T> {
+  /** `--fault <fault>`, `--no-rejoin` */
+  readonly flags: string
+  readonly description: string
+  readonly default?: T
+  /** @throws LabError USAGE */
+  parse(value: unknown): T
+}
+
+export type OptionSpecs = Readonly<Record<string, OptionSpec<unknown>>>
+export type OptionValues<O extends OptionSpecs> = {
+  readonly [K in keyof O]: O[K] extends OptionSpec<infer T> ? T : never
+}
+
+/** An option that is one of several words. */
+export const choiceOption = <T extends string>(
+  flags: string,
+  words: readonly [T, ...T[]],
+  description: string,
+): OptionSpec<T> => ({
+  flags,
+  description: `${description}: ${words.join(' or ')}`,
+  default: words[0],
+  parse: value => {
+    const word = words.find(candidate => candidate === value)
+    if (word !== undefined) return word
+    throw new LabError('USAGE', `${flags.split(' ')[0]} is "${String(value)}"`, {
+      hint: `It is ${words.join(' or ')}.`,
+    })
+  },
+})
+
+/** An option with any text; undefined when it is not given. */
+export const textOption = (flags: string, description: string): OptionSpec<string | undefined> => ({
+  flags,
+  description,
+  parse: value => wordsOf(value).at(-1),
+})
+
+/** An option with a file to write: that it can be is looked at before the work, not found out after it. */
+export const fileOption = (flags: string, description: string): OptionSpec<string | undefined> => ({
+  flags,
+  description,
+  parse: value => {
+    const file = wordsOf(value).at(-1)
+    if (file === undefined) return undefined
+    try {
+      accessSync(dirname(resolve(file)), constants.W_OK)
+      if (existsSync(file)) accessSync(file, constants.W_OK)
+      if (!existsSync(file) || statSync(file).isFile()) return file
+    } catch (error) {
+      throw cannotWrite(file, messageOf(error), error)
+    }
+    throw cannotWrite(file, 'it is no file')
+  },
+})
+
+const cannotWrite = (file: string, why: string, cause?: unknown): LabError =>
+  new LabError('USAGE', `cannot write ${file}: ${why}`, {
+    hint: 'Name a file in a folder that is there and can be written to.',
+    cause,
+  })
+
+/** `--json` is false unless given, `--no-rejoin` makes `rejoin` false. */
+export const flagOption = (flags: string, description: string): OptionSpec<boolean> => ({
+  flags,
+  description,
+  parse: value => (value === undefined ? flags.startsWith('--no-') : value === true),
+})
+
+/** An option that may be given several times. */
+export const textsOption = (flags: string, description: string): OptionSpec<readonly string[]> => ({
+  flags,
+  description,
+  parse: wordsOf,
+})
+
+/** The parser of the command line makes a list of what is given twice, and a number of what looks like one. */
+const wordsOf = (value: unknown): string[] =>
+  [value].flat().flatMap(word => (typeof word === 'string' || typeof word === 'number' ? [String(word)] : []))
+
+interface Limits {
+  readonly min: number
+  readonly max: number
+  readonly standard?: number
+}
+
+/** A whole number within limits; without a standard it may be left out. */
+export function countOption(
+  flags: string,
+  limits: Limits & { readonly standard: number },
+  description: string,
+): OptionSpec<number>
+export function countOption(flags: string, limits: Limits, description: string): OptionSpec<number | undefined>
+export function countOption(
+  flags: string,
+  { min, max, standard }: Limits,
+  description: string,
+): OptionSpec<number | undefined> {
+  return {
+    flags,
+    description,
+    ...(standard === undefined ? {} : { default: standard }),
+    parse: value => {
+      if (value === undefined) return standard
+      const given = wordsOf(value).join()
+      const number = /^\d+$/.test(given) ? Number(given) : NaN
+      if (number >= min && number <= max) return number
+      throw new LabError('USAGE', `${flags.split(' ')[0]} is "${given}"`, {
+        hint: `It is a whole number from ${min} to ${max}.`,
+      })
+    },
+  }
+}
+
+/** An option with several words out of a list, `on,local`; all of them when it is not given. */
+export const listOption = <T extends string>(
+  flags: string,
+  words: readonly T[],
+  description: string,
+): OptionSpec<readonly T[]> => ({
+  flags,
+  description: `${description}, with commas: ${words.join(',')} (default: all)`,
+  parse: value => {
+    if (value === undefined) return words
+    const given = wordsOf(value).flatMap(word => word.split(','))
+    const stranger = given.find(word => !words.some(known => known === word))
+    if (stranger === undefined) return words.filter(word => given.includes(word))
+    throw new LabError('USAGE', `${flags.split(' ')[0]} has "${stranger}"`, {
+      hint: `It takes ${words.join(', ')}, with commas between.`,
+    })
+  },
+})
