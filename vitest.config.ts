@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { defineConfig } from 'vitest/config'
+import { readmePlugin } from './test/support/readme-plugin.ts'
 
 // Two runs beside each other must not take each other's clusters for leftovers.
 process.env['LAB_TEST_RUN'] ??= randomBytes(2).toString('hex')
@@ -14,6 +15,7 @@ const onServers = {
 }
 
 export default defineConfig({
+  plugins: [readmePlugin],
   test: {
     retry: 0,
     projects: [
