@@ -7,6 +7,8 @@ import ts from 'typescript-eslint'
 const ROOMS = [
   'src/errors.ts',
   'src/dispose.ts',
+  'src/shared.ts',
+  'src/together.ts',
   'src/wait.ts',
   'src/postgres',
   'src/topology',

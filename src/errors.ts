@@ -18,6 +18,7 @@ export const labErrorCodes = {
   WRONG_PASSWORD: 'a server refused the password',
   OTHER_CLUSTER: 'the servers on the ports do not belong to this cluster, or not to one cluster',
   UNREACHABLE: 'a server does not answer',
+  CONNECTION_LOST: 'a connection ended before the answer, and what was asked for may have been done',
   UNKNOWN_NODE: 'no node has that name, or none has that role now',
   NOT_RUNNING: 'the cluster is not up',
   NO_PRIMARY: 'no node accepts writes',
@@ -77,8 +78,11 @@ export function codeOf(error: unknown): string | undefined {
 
 /** `INTERRUPTED` if `signal` has fired. Call it between steps that do not take the signal themselves. */
 export function throwIfInterrupted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw isLabError(signal.reason) ? signal.reason : interrupted(signal.reason)
+  if (signal?.aborted) throw interruptionBy(signal)
 }
+
+/** The error for `signal`, which has fired. */
+export const interruptionBy = ({ reason }: AbortSignal): LabError => (isLabError(reason) ? reason : interrupted(reason))
 
 /** The error for a fired signal, whoever fired it. */
 export const interrupted = (cause?: unknown): LabError => new LabError('INTERRUPTED', 'interrupted', { cause })

@@ -3,6 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted, LabError, throwIfInterrupted } from './errors.ts'
+import { unlessInterrupted } from './shared.ts'
 
 /** Something that will be true. `observe` looks once, changes nothing, and says what it saw if it is not true yet. */
 export interface Condition<T> {
@@ -34,29 +35,31 @@ export interface WaitOptions {
 export async function waitUntil<T>(condition: Condition<T>, options: WaitOptions): Promise<T> {
   const { timeoutMs, intervalMs = 10, signal, hint } = options
   const deadline = performance.now() + timeoutMs
-  const limit = AbortSignal.timeout(Math.ceil(timeoutMs) + LAST_LOOK_MS)
-  const either = signal === undefined ? limit : AbortSignal.any([signal, limit])
-  // An observation may not heed the signal; the error still says what was seen before.
-  const cutShort = new Promise<undefined>(resolve =>
-    either.addEventListener('abort', () => resolve(undefined), { once: true }),
-  )
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), Math.ceil(timeoutMs) + LAST_LOOK_MS)
+  const either = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal])
   let seen = 'nothing yet'
-  for (;;) {
-    throwIfInterrupted(signal)
-    const looked = await Promise.race([condition.observe(either), cutShort]).catch((error: unknown) => {
+  try {
+    for (;;) {
       throwIfInterrupted(signal)
-      if (!limit.aborted) throw error
-    })
-    const observation = looked ?? notMet(seen)
-    if (observation.met) return observation.value
-    seen = observation.seen
-    const remainingMs = deadline - performance.now()
-    if (remainingMs <= 0) {
-      throw new LabError('TIMEOUT', `waited ${seconds(timeoutMs)} for ${condition.what}; last seen: ${seen}`, {
-        ...(hint === undefined ? {} : { hint }),
+      // An observation may not heed the signal; the error still says what was seen before.
+      const observation = await unlessInterrupted(condition.observe(either), either).catch((error: unknown) => {
+        throwIfInterrupted(signal)
+        if (!limit.signal.aborted) throw error
+        return notMet(seen)
       })
+      if (observation.met) return observation.value
+      seen = observation.seen
+      const remainingMs = deadline - performance.now()
+      if (remainingMs <= 0) {
+        throw new LabError('TIMEOUT', `waited ${seconds(timeoutMs)} for ${condition.what}; last seen: ${seen}`, {
+          ...(hint === undefined ? {} : { hint }),
+        })
+      }
+      await pause(Math.min(intervalMs, remainingMs), signal)
     }
-    await pause(Math.min(intervalMs, remainingMs), signal)
+  } finally {
+    clearTimeout(timer) // or it would end what was begun during the wait, and goes on after it
   }
 }
 

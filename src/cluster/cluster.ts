@@ -95,13 +95,24 @@ export class Cluster implements AsyncDisposable {
     return this.links.clients.endpoint({ from: CLIENTS, to: node }) ?? this.runtime.clientEndpoint(node)
   }
 
-  /** Runs `use` with a connection that is shared and kept open: for short statements of the lab's own role. */
+  /**
+   * Runs `use` with a connection that is shared and kept open: for short statements of the lab's own role.
+   * @throws LabError UNREACHABLE when it was not begun; CONNECTION_LOST when it may have been done
+   */
   async withSession<T>(node: string, use: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return await this.#sessions.with(node, use, signal)
   }
 
+  /**
+   * The same for a question, or for what may be done twice: it is, when the connection proves to be dead.
+   * @throws LabError UNREACHABLE; INTERRUPTED, also while the answer is waited for
+   */
+  async ask<T>(node: string, use: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return await this.#sessions.ask(node, use, signal)
+  }
+
   /** A server that answers although our node does not run is somebody else's. @throws LabError OTHER_CLUSTER */
-  async #connectToOurs(name: string, signal: AbortSignal | undefined): Promise<Session> {
+  async #connectToOurs(name: string, signal: AbortSignal): Promise<Session> {
     const address = { name, ...this.runtime.clientEndpoint(name) }
     try {
       const session = await this.connect(name, { signal })
@@ -148,7 +159,7 @@ export class Cluster implements AsyncDisposable {
   async nodeStatus(name: string, signal?: AbortSignal): Promise<NodeStatus> {
     const address = { name, ...this.runtime.clientEndpoint(name) }
     try {
-      const server = await this.withSession(name, session => readServer(session, STATUS_TIMEOUT_MS), signal)
+      const server = await this.ask(name, session => readServer(session, STATUS_TIMEOUT_MS), signal)
       if (server.clusterName !== name) throw otherCluster(address, `its cluster_name is "${server.clusterName}"`)
       return { ...address, ...server }
     } catch (error) {

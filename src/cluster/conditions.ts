@@ -1,10 +1,10 @@
 /**
  * What operations wait for, each as a value that says what it saw.
  */
-import { isLabError, LabError } from '../errors.ts'
+import { isLabError, LabError, messageOf } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
-import { met, notMet, type Condition } from '../wait.ts'
+import { met, notMet, type Condition, type Observation } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
 import { primaryOf, type NodeStatus, type PrimaryStatus, type StandbyStatus } from './node-status.ts'
 
@@ -42,7 +42,7 @@ export const senderOf = (standby: StandbyStatus, all: readonly NodeStatus[]): No
 export async function isHeldBack(cluster: Cluster, standby: StandbyStatus, signal?: AbortSignal): Promise<boolean> {
   if (standby.recoveryMinApplyDelayMs === 0) return false
   try {
-    return (await cluster.withSession(standby.name, session => session.query(HELD_BACK), signal)).length > 0
+    return (await cluster.ask(standby.name, session => session.query(HELD_BACK), signal)).length > 0
   } catch (error) {
     if (!isLabError(error, 'UNREACHABLE')) throw error
     return false
@@ -112,20 +112,31 @@ export function describeStatus(status: NodeStatus): string {
 const appliesLate = ({ recoveryMinApplyDelayMs: ms }: StandbyStatus): string =>
   ms === 0 ? '' : `, applies ${formatDuration(ms)} late`
 
+/** The one primary among them; none, or more than one, may change. */
+export function primaryAmong(all: readonly NodeStatus[]): Observation<PrimaryStatus> {
+  try {
+    return met(primaryOf(all))
+  } catch (error) {
+    return notMet(messageOf(error))
+  }
+}
+
 /** The primary, when every other node streams from it, or has a delay which keeps it from asking. */
 export function healthy(cluster: Cluster): Condition<PrimaryStatus> {
   return {
     what: 'one primary and every other node streaming from it',
     observe: async signal => {
       const all = await cluster.status(signal)
-      const primary = primaryOf(all)
+      const now = primaryAmong(all)
+      if (!now.met) return now
+      const primary = now.value
       for (const status of all) {
         if (status === primary) continue
         if (status.role !== 'standby') return notMet(describeStatus(status))
         if (!isFollowing(status, primary) && !(await isHeldBack(cluster, status, signal)))
           return notMet(describeStatus(status))
       }
-      return met(primary)
+      return now
     },
   }
 }
@@ -142,7 +153,7 @@ export function returnsRow<T extends object>(cluster: Cluster, node: string, { w
   return {
     what,
     observe: async signal => {
-      const [row] = await cluster.withSession(node, session => session.query<T>(text), signal)
+      const [row] = await cluster.ask(node, session => session.query<T>(text), signal)
       return row === undefined ? notMet(`${node} returns no row`) : met(row)
     },
   }

@@ -33,7 +33,7 @@ export async function dropLeftoverSlots(cluster: Cluster, node: string, signal?:
   const others = otherNodes(cluster, node)
   const drop = (session: Session): Promise<void> =>
     besideOthers(others.length, () => session.query(DROP_LEFTOVER, [others]))
-  await cluster.withSession(node, drop, signal)
+  await cluster.ask(node, drop, signal)
 }
 
 // Not on a node that has been promoted meanwhile: there they are what the others need.
@@ -61,7 +61,7 @@ export async function dropSlot(
   const dropped: Condition<undefined> = {
     what: `the slot ${of} on ${node} to be unused, and dropped`,
     observe: signal =>
-      cluster.withSession(
+      cluster.ask(
         node,
         async session => {
           await besideOthers(1, () => session.query(DROP_IDLE, [of]))

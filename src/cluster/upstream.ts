@@ -23,7 +23,7 @@ export async function readUpstream(cluster: Cluster, node: string, signal?: Abor
 
 /** The primary_conninfo of a node. Only whoever is in pg_read_all_settings may see it, and the lab's role is. */
 export async function readConninfo(cluster: Cluster, node: string, signal?: AbortSignal): Promise<string> {
-  return await cluster.withSession(node, session => readSetting(session, 'primary_conninfo'), signal)
+  return await cluster.ask(node, session => readSetting(session, 'primary_conninfo'), signal)
 }
 
 /** The primary_conninfo with which `node` follows `upstream`, whatever its role: it may be a standby, too. */
@@ -41,11 +41,7 @@ export function conninfoTo(cluster: Cluster, node: string, upstream: string): st
  */
 export async function forgetStandbySettings(cluster: Cluster, primary: string, options: ChangeOptions): Promise<void> {
   const upstream = await readUpstream(cluster, primary, options.signal)
-  const delay = await cluster.withSession(
-    primary,
-    session => readSetting(session, 'recovery_min_apply_delay'),
-    options.signal,
-  )
+  const delay = await cluster.ask(primary, session => readSetting(session, 'recovery_min_apply_delay'), options.signal)
   const settings: Settings = {
     ...(upstream.kind === 'primary' ? {} : { primary_conninfo: cluster.runtime.standbyConninfo(primary) }),
     ...(delay === '0' ? {} : { recovery_min_apply_delay: null }),

@@ -74,7 +74,7 @@ export async function follow(cluster: Cluster, node: string, options: FollowOpti
   const all = await cluster.status(options.signal)
   requireStandby(all, name)
   const { name: upstream } = primaryOf(all)
-  await cluster.withSession(upstream, session => createSlots(cluster, upstream, session), options.signal)
+  await cluster.ask(upstream, session => createSlots(cluster, upstream, session), options.signal)
   return await turn(cluster, { name, upstream, conninfo: cluster.runtime.standbyConninfo(name), ...options })
 }
 
@@ -138,7 +138,7 @@ async function leaveNoSlot(
     if (node === name || node === upstream || role === 'unreachable') continue
     await dropSlot(cluster, node, { of: name, ...options })
     if (role === 'primary') {
-      await cluster.withSession(node, session => createSlots(cluster, node, session), options.signal)
+      await cluster.ask(node, session => createSlots(cluster, node, session), options.signal)
     }
   }
 }

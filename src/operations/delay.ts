@@ -133,7 +133,7 @@ export async function endPause(cluster: Cluster, node: string, options: ChangeOp
 }
 
 async function hasTarget(cluster: Cluster, node: string, signal?: AbortSignal): Promise<boolean> {
-  return (await cluster.withSession(node, session => session.query(TARGETS), signal)).length > 0
+  return (await cluster.ask(node, session => session.query(TARGETS), signal)).length > 0
 }
 
 const TARGETS = `SELECT FROM pg_settings WHERE setting <> '' AND name IN
@@ -146,7 +146,7 @@ const NOT_IN_RECOVERY = '55000'
 const appliesNothing = (cluster: Cluster, name: string): Condition<undefined> => ({
   what: `${name} to apply nothing more`,
   observe: async signal => {
-    const [row] = await cluster.withSession(name, session => session.query<PauseState>(PAUSE_STATE), signal)
+    const [row] = await cluster.ask(name, session => session.query<PauseState>(PAUSE_STATE), signal)
     const isPaused = row?.state === 'paused' || (row?.state === 'pause requested' && row.waits_for_delay === true)
     return isPaused ? met(undefined) : notMet(`replay is ${row?.state}`)
   },

@@ -41,7 +41,7 @@ export async function addReplica(cluster: Cluster, options: AddReplicaOptions): 
   try {
     await runtime.addMember({ name, port }, { signal })
     await announce(cluster, { without: name, timeoutMs, signal })
-    await cluster.withSession(primary.name, session => createSlots(cluster, primary.name, session), signal)
+    await cluster.ask(primary.name, session => createSlots(cluster, primary.name, session), signal)
     cluster.emit({ kind: 'command', node: name, text: await runtime.start(name, { signal }) })
     const hint = `pnpm run logs ${primary.name} shows what the primary says of it.`
     const added = await waitUntil(streaming(cluster, name, primary.name), { timeoutMs, signal, hint })

@@ -13,7 +13,7 @@ export async function whyWalIsMissing(
   standby: StandbyStatus,
   { primary, signal }: { readonly primary: string; readonly signal?: AbortSignal | undefined },
 ): Promise<string | undefined> {
-  const [row] = await cluster.withSession(primary, session => session.query<{ name: string }>(OLDEST), signal)
+  const [row] = await cluster.ask(primary, session => session.query<{ name: string }>(OLDEST), signal)
   if (row === undefined) return undefined
   const wanted = segmentStart(furthestLsn(standby))
   const oldest = walFileStart(row.name)

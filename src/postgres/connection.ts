@@ -67,6 +67,8 @@ export class Session implements AsyncDisposable {
     // The limit of the question: node-postgres' own leaves the connection open, with an answer that may still come.
     const timer = setTimeout(() => this.destroy(timedOut(timeoutMs)), timeoutMs)
     try {
+      // It ended under the statement before: this one is never sent, and has no answer for the same reason.
+      if (this.#lost.signal.aborted) throw this.#lost.signal.reason
       const result = await this.#client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) })
       return result.rows as T[]
     } finally {

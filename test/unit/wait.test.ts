@@ -73,6 +73,17 @@ describe('waitUntil', () => {
     await catchLabError('TIMEOUT', () => waitUntil(deaf, { timeoutMs: 20 }))
   })
 
+  test('its limit does not end what a look has begun, and goes on after the wait', async () => {
+    let begun: AbortSignal | undefined
+    const condition = looking((_, signal) => {
+      begun = signal
+      return met('there')
+    })
+    await waitUntil(condition, { timeoutMs: 1 })
+    await pause(200)
+    expect(begun?.aborted).toBe(false)
+  })
+
   test('does not look when the signal has fired before', async () => {
     const condition = looking(() => met('there'))
     await catchLabError('INTERRUPTED', () => waitUntil(condition, { timeoutMs: 5000, signal: AbortSignal.abort() }))

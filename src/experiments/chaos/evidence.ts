@@ -75,7 +75,7 @@ WHERE sourcefile LIKE '%/postgresql.auto.conf' ORDER BY seqno`
 export async function readSessions(cluster: Cluster, signal?: AbortSignal): Promise<NodeSessions[]> {
   return await Promise.all(
     cluster.nodes.map(async ({ name: node }) => {
-      const rows = await cluster.withSession(
+      const rows = await cluster.ask(
         node,
         session => session.query<{ name: string; sessions: number }>(SESSIONS),
         signal,
