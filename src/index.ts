@@ -28,8 +28,9 @@ export {
   type SlowOptions,
 } from './faults/network.ts'
 export { linkClients, linkPeers } from './cluster/links.ts'
-export { switchover, type Switchover, type SwitchoverOptions } from './operations/switchover.ts'
-export { failover, type Candidate, type Failover, type FailoverOptions } from './operations/failover.ts'
+export { switchover, type Switchover, type SwitchoverOptions } from './operations/switchover/switchover.ts'
+export { failover, type Failover, type FailoverOptions } from './operations/failover/failover.ts'
+export type { Candidate } from './operations/failover/choose.ts'
 export { changeSettings, temporarySettings, type ChangeOptions, type Settings } from './cluster/settings.ts'
 export {
   readSynchronous,

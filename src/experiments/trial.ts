@@ -3,12 +3,12 @@
  */
 import { cpus } from 'node:os'
 import { readDivergence, type Divergence } from '../operations/divergence.ts'
-import { failover, type Failover } from '../operations/failover.ts'
+import { failover, type Failover } from '../operations/failover/failover.ts'
 import { inflict, type FailoverFault } from '../faults/power.ts'
 import { cutFromWal } from '../faults/replication.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf, type PrimaryStatus } from '../cluster/node-status.ts'
-import { switchover, type Switchover } from '../operations/switchover.ts'
+import { switchover, type Switchover } from '../operations/switchover/switchover.ts'
 import { Disposer } from '../dispose.ts'
 import { lagAt, type LagAtInstant } from '../measure/lag.ts'
 import { type Milestones } from '../measure/outage.ts'
@@ -166,7 +166,7 @@ async function readSettings(
 ): Promise<Record<string, string>> {
   const question = 'SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY ($1) ORDER BY name'
   const ask = { name: 'settings' }
-  const rows = await cluster.withSession(
+  const rows = await cluster.ask(
     node,
     session => session.query<{ name: string; value: string }>(question, [SETTINGS], ask),
     signal,

@@ -5,7 +5,7 @@ import { bytesBehind, formatLsn, segmentStart, type Lsn } from '../postgres/lsn.
 import { parseTimelineHistory, timelineHistoryFile } from '../postgres/timeline-history.ts'
 import { endOfWalDump } from '../postgres/wal-dump.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { Failover } from './failover.ts'
+import type { Failover } from './failover/failover.ts'
 
 export interface Divergence {
   /** Where the new timeline begins; null when the new primary does not say. */

@@ -10,10 +10,11 @@ import {
   type Synchronous,
   type SynchronousStandbys,
 } from '../postgres/synchronous.ts'
+import { together } from '../together.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf, type PrimaryStatus } from '../cluster/node-status.ts'
-import { isFollowing } from '../cluster/conditions.ts'
+import { isFollowing, primaryAmong } from '../cluster/conditions.ts'
 import { restoreSettings, type ChangeOptions, type Settings } from '../cluster/settings.ts'
 
 /** What a commit waits for now, as the primary tells it. */
@@ -91,7 +92,7 @@ export async function nameToday(cluster: Cluster, { timeoutMs, signal }: ChangeO
 }
 
 async function setEverywhere(cluster: Cluster, settings: Settings, timeoutMs: number): Promise<void> {
-  await Promise.all(cluster.nodes.map(({ name }) => restoreSettings(cluster, name, { settings, timeoutMs })))
+  await together(cluster.nodes, ({ name }) => restoreSettings(cluster, name, { settings, timeoutMs }))
 }
 
 function inEffect(cluster: Cluster, standbys: SynchronousStandbys): Condition<SynchronousState> {
@@ -99,7 +100,9 @@ function inEffect(cluster: Cluster, standbys: SynchronousStandbys): Condition<Sy
     what:
       standbys === 'asynchronous' ? 'the primary to wait for no standby' : 'the primary to have a synchronous standby',
     observe: async signal => {
-      const state = stateOf(await cluster.primary(signal))
+      const now = primaryAmong(await cluster.status(signal))
+      if (!now.met) return now
+      const state = stateOf(now.value)
       const states = Object.entries(state.syncStates).map(([node, syncState]) => `${node} ${syncState}`)
       const isSynchronous = Object.values(state.syncStates).some(isWaitedFor)
       return isSynchronous === (standbys !== 'asynchronous')

@@ -2,7 +2,7 @@
  * Failover: what is promised when a primary is gone, and when it cannot be replaced.
  */
 import { expect, test } from 'vitest'
-import { caughtUp, crash, failover, parseLsn, runTrial } from '../../src/index.ts'
+import { caughtUp, crash, failover, freeze, parseLsn, runTrial } from '../../src/index.ts'
 import { shutDown, up, waitUntil } from '../../src/index.ts'
 import { WRITES_TABLE } from '../../src/client/writer.ts'
 import type { Cluster, WholeTrial } from '../../src/index.ts'
@@ -89,14 +89,30 @@ describeEachRuntime(
       await up(cluster, LIMIT)
     })
 
-    test('refuses to promote what is no standby', async () => {
+    test('a standby that stands still holds up neither the questions after it nor their answers', async () => {
       await using cluster = await startTestCluster(runtime)
+      await using _frozen = await freeze(cluster, 'replica2')
+      const begun = performance.now()
+      const roles = (await cluster.status()).map(({ role }) => role)
+      expect(roles).toEqual(['primary', 'standby', 'unreachable'])
+      expect(performance.now() - begun, 'it is asked once').toBeLessThan(5_000)
+      await crash(cluster, 'primary')
+      const { newPrimary } = await failover(cluster, 'primary', LIMIT)
+      // What the failover began to open, and gave up, is not theirs.
+      expect((await cluster.primary()).name).toBe(newPrimary)
+    })
+
+    test('refuses to promote what is no standby, before it waits for anything or fences', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await catchLabError('UNKNOWN_NODE', () => failover(cluster, 'primary', { ...LIMIT, to: 'replica9' }))
+      await catchLabError('NO_CANDIDATE', () => failover(cluster, 'primary', { ...LIMIT, to: 'primary' }))
+      expect(await cluster.primary()).toMatchObject({ name: 'primary', timeline: 1 })
       await crash(cluster, 'primary')
       const error = await catchLabError('NO_CANDIDATE', () => failover(cluster, 'primary', { ...LIMIT, to: 'primary' }))
       expect(error.message).toMatch(
         /^primary is no standby that answers; there are: replica1 at .*, replica2 at .* on timeline 1$/,
       )
-      await catchLabError('UNKNOWN_NODE', () => failover(cluster, 'primary', { ...LIMIT, to: 'replica9' }))
+      expect(await cluster.runtime.readData('primary', 'standby.signal')).toBeUndefined()
       await catchLabError('NO_PRIMARY', () => cluster.primary())
     })
 

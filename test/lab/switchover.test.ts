@@ -3,9 +3,12 @@
  */
 import { expect, test } from 'vitest'
 import {
+  crash,
   cutFromWal,
+  hasRole,
   startWriter,
   switchover,
+  up,
   waitUntil,
   healthy,
   type Cluster,
@@ -99,19 +102,90 @@ describeEachRuntime(
   ['docker', 'local'],
 )
 
+describeEachRuntime(
+  'a switchover that fails after the shutdown',
+  runtime => {
+    test('lets the old primary go on as long as the target was not told to be one', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const goesOn = 'the switchover was given up, and primary goes on as the primary: '
+      const onTheOldTimeline = async (): Promise<void> => {
+        expect(await cluster.primary()).toMatchObject({ name: 'primary', timeline: 1 })
+        await up(cluster, LIMIT)
+      }
+
+      for (const moment of [{ after: 'stop' }, { after: 'fence' }] as const) {
+        const interrupt = new AbortController()
+        using _interrupted = meddling(cluster, moment, async () => interrupt.abort())
+        const error = await catchLabError('INTERRUPTED', () =>
+          switchover(cluster, { to: 'replica1', signal: interrupt.signal, ...LIMIT }),
+        )
+        expect(error.message).toBe(`${goesOn}interrupted`)
+        await onTheOldTimeline()
+      }
+      {
+        using _unfenced = meddling(cluster, { before: 'fence' }, () => Promise.reject(new Error('no space left')))
+        const error = await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', ...LIMIT }))
+        expect(error.message).toBe(`${goesOn}no space left`)
+        await onTheOldTimeline()
+      }
+      {
+        using _gone = meddling(cluster, { after: 'fence' }, () => crash(cluster, 'replica1'))
+        const error = await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', ...LIMIT }))
+        expect(error.message).toContain(`${goesOn}no PostgreSQL server answers on`)
+        await onTheOldTimeline()
+      }
+    })
+  },
+  ['docker', 'local'],
+)
+
+describeEachRuntime(
+  'a switchover',
+  runtime => {
+    test('whose target may yet be the primary leaves the old one down, and says so', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const question = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'"
+      const [startup] = await cluster.query<{ pid: number }>('replica1', question)
+      try {
+        using _stuck = meddling(cluster, { after: 'fence' }, async () => process.kill(startup!.pid, 'SIGSTOP'))
+        const error = await catchLabError('TIMEOUT', () => switchover(cluster, { to: 'replica1', timeoutMs: 1_500 }))
+        expect(error.message).toMatch(
+          /; now replica1 is a standby on timeline 1, .* It was told to be the primary, so primary stays down$/,
+        )
+        expect(await cluster.runtime.state('primary')).toBe('stopped')
+      } finally {
+        process.kill(startup!.pid, 'SIGCONT')
+      }
+      await waitUntil(hasRole(cluster, 'replica1', 'primary'), LIMIT)
+      expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica1', timeline: 2 })
+    })
+  },
+  ['local'],
+)
+
+/** Lets `meddle` happen just before the runtime stops, or fences, the old primary, or just after. */
+function meddling(
+  { runtime }: Cluster,
+  moment: { readonly before: 'stop' | 'fence' } | { readonly after: 'stop' | 'fence' },
+  meddle: () => Promise<unknown>,
+): Disposable {
+  const step = 'before' in moment ? moment.before : moment.after
+  const original = runtime[step].bind(runtime) as (...args: unknown[]) => Promise<string>
+  runtime[step] = async (...args: unknown[]) => {
+    if ('before' in moment) await meddle()
+    const done = await original(...args)
+    if ('after' in moment) await meddle()
+    return done
+  }
+  return { [Symbol.dispose]: () => void (runtime[step] = original) }
+}
+
 /** The target receives the last record and does not replay it: its replay is paused between the checks and the shutdown. */
 async function abortedAfterShutdown(cluster: Cluster): Promise<Error> {
-  const { runtime } = cluster
-  const stop = runtime.stop.bind(runtime)
-  runtime.stop = async (...args) => {
-    await cluster.query('replica1', 'SELECT pg_wal_replay_pause()', { as: 'superuser' })
-    return await stop(...args)
-  }
-  try {
-    return await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', catchUpMs: 1_000, ...LIMIT }))
-  } finally {
-    runtime.stop = stop
-  }
+  using _paused = meddling(cluster, { before: 'stop' }, () =>
+    cluster.query('replica1', 'SELECT pg_wal_replay_pause()', { as: 'superuser' }),
+  )
+  return await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', catchUpMs: 1_000, ...LIMIT }))
 }
 
 /** What changes when a server is started anew. */

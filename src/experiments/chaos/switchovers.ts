@@ -3,7 +3,7 @@
  */
 import { crash, freeze } from '../../faults/power.ts'
 import { pauseReplay } from '../../operations/delay.ts'
-import { switchover } from '../../operations/switchover.ts'
+import { switchover } from '../../operations/switchover/switchover.ts'
 import { isLabError, LabError, type LabErrorCode } from '../../errors.ts'
 import { pause } from '../../wait.ts'
 import { setBeside, type Played, type Scene } from './scene.ts'
