@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # What a stopped node has that no other one received, read before a rejoin erases it. See src/operations/salvage/.
 #
-#   salvage.sh look PROGRAM [TIMELINE FORK SEGMENT]...   its timeline; and if today's primary left that one at FORK (in the WAL
-#                                segment that begins at SEGMENT): its last WAL record, and which relations the records past
-#                                FORK touch, with their number. PROGRAM is pg_waldump, or none.
-#   salvage.sh names RELATIONS SETTING...   their names, as JSON
-#   salvage.sh rows CONNINFO SETTING...     the rows of lab.writes that the server at CONNINFO lacks: their number, the bytes
-#                                they have as COPY text through gzip, and the first piece of that in base64
+#   salvage.sh look              pg_control, the history files (both in base64) and the names of the WAL segments
+#   salvage.sh past SEGMENT [TIMELINE FROM UNTIL]...   its last WAL record, which is looked for from the segment on that begins
+#                                at SEGMENT, on the last TIMELINE; and which relations the records of these stretches touch,
+#                                with their number. UNTIL may be -: to the end. By pg_waldump.
+#   salvage.sh names TIMELINE RELATIONS SETTING...   their names, as JSON
+#   salvage.sh rows TIMELINE CONNINFO SETTING...     the rows of lab.writes that the server at CONNINFO lacks: their number,
+#                                the bytes they have as COPY text through gzip, and the first piece of that in base64
 #   salvage.sh piece NUMBER      a further piece
 #   salvage.sh end               waits until an interrupted run has ended its server, and removes what it left
 #
-# names and rows start the node's server apart, with SETTINGs, and end it in every case. It starts as what it is, a fenced
-# standby (standby.signal stays where it is), but one of nobody: it recovers its own WAL to the end, writes none, and accepts
-# no writes. No TCP, a Unix socket in a private folder, and an hba_file by which nobody may replicate from it.
+# names and rows start the node's server apart, on its TIMELINE and with SETTINGs, and end it in every case. It starts as what
+# it is, a fenced standby (standby.signal stays where it is), but one of nobody: it recovers its own WAL to the end, writes none,
+# and accepts no writes. No TCP, a Unix socket in a private folder, and an hba_file by which nobody may replicate from it.
 # (max_wal_senders=0 would say the same, but a standby must not have fewer than its primary had.)
 set -euo pipefail
 # Every job has a process group of its own, which a signal reaches as a whole.
@@ -26,15 +27,16 @@ main() {
   local command=$1
   shift
   case $command in
-    look) look "$@" ;;
+    look) look ;;
+    past) past "$@" ;;
     piece) piece "$1" ;;
     end) end ;;
     names | rows)
       command -v psql >/dev/null || exit 3 # as src/operations/salvage/script.ts knows
       begin
-      local what=$1
-      shift
-      start_apart "$@"
+      local timeline=$1 what=$2
+      shift 2
+      start_apart "$timeline" "$@"
       "$command" "$what"
       ;;
   esac
@@ -45,38 +47,38 @@ fail() {
   exit 1
 }
 
-# The highest timeline it has WAL of. Not that of a history file: a standby fetches those of timelines that it cannot follow.
-timeline() {
-  local newest
-  newest=$(cd "$PGDATA/pg_wal" 2>/dev/null && ls | grep -E '^[0-9A-F]{24}$' | sort | tail -n 1) || return 0
-  echo $((16#${newest:0:8}))
-}
-
 # While the file clone-anew is there, what is in PGDATA is half rewound, or worth nothing.
 look() {
-  local program=$1 own
-  shift
   [ ! -e "$(dirname "$PGDATA")/clone-anew" ] || { echo half-rewound && return; }
-  own=$(timeline)
-  echo "$own"
-  for (( ; $#; )); do
-    if [ "$1" = "$own" ] && [ "$program" = pg_waldump ]; then wal_past "$@"; fi
-    shift 3
+  cd "$PGDATA"
+  echo "control $(head -c 512 global/pg_control | base64 | tr -d '\n')"
+  local name
+  for name in $(ls pg_wal); do
+    if [[ $name =~ ^[0-9A-F]{8}\.history$ ]]; then
+      echo "history $((16#${name%.history})) $(base64 <"pg_wal/$name" | tr -d '\n')"
+    elif [[ $name =~ ^[0-9A-F]{24}$ ]]; then
+      echo "wal $name"
+    fi
   done
 }
 
-# It always ends with an error: that of the place where there is no record any more. The first run begins early enough that
-# there is a record to find even when there is none past the fork.
-wal_past() {
-  local dump=(pg_waldump -p "$PGDATA/pg_wal" -t "$1")
-  { "${dump[@]}" -s "$3" 2>/dev/null || true; } | tail -n 1
-  { "${dump[@]}" -s "$2" 2>/dev/null || true; } | awk '
+# A dump without an end always ends with an error: that of the place where there is no record any more.
+past() {
+  local segment=$1
+  shift
+  { dump "${@: -3:1}" "$segment" - || true; } | tail -n 1
+  { while [ $# -gt 0 ]; do dump "$1" "$2" "$3" || true; shift 3; done; } | awk '
     { split("", seen)
       for (rest = $0; match(rest, /blkref #[0-9]+: rel [0-9]+\/[0-9]+\/[0-9]+/); rest = substr(rest, RSTART + RLENGTH)) {
         relation = substr(rest, RSTART, RLENGTH); sub(/.* /, "", relation)
         if (!(relation in seen)) { seen[relation]; records[relation]++ }
       } }
     END { for (relation in records) printf "%s=%d ", relation, records[relation]; print "" }'
+}
+dump() {
+  local until=()
+  [ "$3" = - ] || until=(-e "$3")
+  pg_waldump -p "$PGDATA/pg_wal" -t "$1" -s "$2" ${until[@]+"${until[@]}"} 2>/dev/null
 }
 
 begin() {
@@ -117,6 +119,8 @@ end() {
 }
 
 start_apart() {
+  local timeline=$1
+  shift
   [ -s "$PGDATA/PG_VERSION" ] || fail 'it has no data'
   # It is there, unless somebody promoted another node and did not fence this one.
   [ -e "$PGDATA/standby.signal" ] || touch "$PGDATA/standby.signal"
@@ -125,7 +129,7 @@ start_apart() {
   echo 'local all all trust' >"$WORK/pg_hba.conf"
   postgres -D "$PGDATA" "$@" --listen_addresses= --port=5432 --unix_socket_directories="$SOCKETS" \
     --hba_file="$WORK/pg_hba.conf" --primary_conninfo= --primary_slot_name= --restore_command= --archive_mode=off \
-    --recovery_target_timeline="$(timeline)" --recovery_min_apply_delay=0 --hot_standby=on --wal_keep_size=1GB \
+    --recovery_target_timeline="$timeline" --recovery_min_apply_delay=0 --hot_standby=on --wal_keep_size=1GB \
     --wal_retrieve_retry_interval=100ms --default_transaction_read_only=on --synchronous_standby_names= \
     --logging_collector=off --log_destination=stderr --cluster_name=apart >"$WORK/log" 2>&1 &
   SERVER=$!

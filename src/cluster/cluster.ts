@@ -28,6 +28,7 @@ export interface ConnectAs {
   readonly as?: 'lab' | 'superuser' | undefined
   readonly applicationName?: string | undefined
   readonly connectTimeoutMs?: number | undefined
+  readonly asWalSender?: boolean | undefined
   /** `client` goes over the link that stands in front of the node, if there is one. @default 'lab': directly */
   readonly via?: 'lab' | 'client' | undefined
 }

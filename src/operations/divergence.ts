@@ -2,7 +2,7 @@
  * What the old primary has that the new one has not: where its timeline was left, and how much WAL it has past that.
  */
 import { bytesBehind, formatLsn, segmentStart, type Lsn } from '../postgres/lsn.ts'
-import { parseTimelineHistory, timelineHistoryFile } from '../postgres/timeline-history.ts'
+import { readTimelineHistory, type TimelineSwitch } from '../postgres/timeline-history.ts'
 import { endOfWalDump } from '../postgres/wal-dump.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Failover } from './failover/failover.ts'
@@ -35,20 +35,18 @@ interface Timelines {
 
 /** Where the history of a primary left the timeline `of`; null when that is none of its ancestors. */
 export async function readFork(cluster: Cluster, primary: string, { of, on, signal }: Timelines): Promise<Lsn | null> {
-  const history = await readHistory(cluster, primary, { on, signal })
+  const history = await readSwitches(cluster, primary, { on, signal })
   return history.find(({ timeline }) => timeline === of)?.forkLsn ?? null
 }
 
 /** Where the history of a primary on the timeline `on` left each timeline before; empty for timeline 1, which has none. */
-export async function readHistory(
+async function readSwitches(
   cluster: Cluster,
   primary: string,
   { on, signal }: Omit<Timelines, 'of'>,
-): Promise<ReturnType<typeof parseTimelineHistory>> {
-  await using session = await cluster.connect(primary, { as: 'superuser', signal })
-  const file = timelineHistoryFile(on)
-  const [row] = await session.query<{ text: string }>('SELECT pg_read_file($1, 0, 1000000, true) AS text', [file])
-  return parseTimelineHistory(row?.text ?? '')
+): Promise<TimelineSwitch[]> {
+  await using session = await cluster.connect(primary, { asWalSender: true, signal })
+  return await readTimelineHistory(session, on)
 }
 
 interface Place {

@@ -2,7 +2,7 @@
  * Rejoin: a former primary, or a standby that cannot follow any more, becomes a standby of today's primary.
  * With pg_rewind when it serves, else by a fresh clone; the result says which, and why.
  */
-import { isLabError, LabError } from '../errors.ts'
+import { isLabError, LabError, throwIfInterrupted } from '../errors.ts'
 import { lastLines } from '../runtime/command.ts'
 import { waitUntil, type Condition, type Observation } from '../wait.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -10,6 +10,7 @@ import { libpqSource } from '../cluster/libpq-source.ts'
 import type { PrimaryStatus, StandbyStatus } from '../cluster/node-status.ts'
 import { streaming } from '../cluster/conditions.ts'
 import { whyWalIsMissing } from './missing-wal.ts'
+import { readNodeHistory } from './node-history.ts'
 import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
 import { forgetStandbySettings } from '../cluster/upstream.ts'
 
@@ -92,8 +93,12 @@ async function rewind({
   const { runtime } = cluster
   const source = libpqSource(cluster, primary.name)
   cluster.emit({ kind: 'command', node, text: `pg_rewind --target-pgdata $PGDATA --source-server "${source}"` })
-  const script = ['bash', '-c', 'exec bash "$SCRIPTS/rewind.sh" "$1"', 'rewind', source] as const
-  const { exitCode, stdout, stderr } = await runtime.runOffline(node, script, { signal })
+  const { timelines } = await readNodeHistory(cluster, primary.name, signal)
+  const args = [source, timelines.map(({ timeline }) => timeline).join(' ')]
+  const script = ['bash', '-c', 'exec bash "$SCRIPTS/rewind.sh" "$@"', 'rewind', ...args] as const
+  const { exitCode, stdout, stderr } = await runtime.runOffline(node, [...script], { signal })
+  // What was ended for it has not failed.
+  throwIfInterrupted(signal)
   return { exitCode, said: lastLines(stdout + stderr, exitCode === 0 ? 1 : 3).replaceAll('pg_rewind: ', '') }
 }
 

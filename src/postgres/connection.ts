@@ -23,6 +23,12 @@ export type ConnectOptions = (ServerAddress | ServerUrl) & {
   readonly applicationName?: string | undefined
   /** Limit for connecting in milliseconds. @default 3000 */
   readonly connectTimeoutMs?: number | undefined
+  /**
+   * Opens a connection of the replication protocol, which takes its commands beside SQL: the role needs REPLICATION.
+   * https://www.postgresql.org/docs/current/protocol-replication.html
+   * @default false
+   */
+  readonly asWalSender?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -101,13 +107,15 @@ export class Session implements AsyncDisposable {
  * @throws LabError WRONG_PASSWORD; UNREACHABLE for every other failure, with the driver's error as its cause; INTERRUPTED.
  */
 export async function connect(options: ConnectOptions): Promise<Session> {
-  const { applicationName, connectTimeoutMs = 3000, signal } = options
+  const { applicationName, connectTimeoutMs = 3000, asWalSender = false, signal } = options
   if (signal?.aborted) throw interrupted(signal.reason)
   const client = new pg.Client({
     ...('url' in options ? { connectionString: options.url } : { ...addressOf(options), ssl: false }),
     application_name: applicationName ?? 'pg-failover-lab',
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
+    // Known to node-postgres, and not to its types.
+    ...(asWalSender ? { replication: 'database' } : {}),
   })
   const session = new Session(client)
   const giveUp = (): void => session.destroy(new Error('interrupted'))

@@ -50,3 +50,9 @@ export function walFileStart(name: string): Lsn {
   const low = BigInt(`0x${name.slice(16)}`)
   return ((high << 32n) + low * WAL_SEGMENT_SIZE) as Lsn
 }
+
+/** The name of the WAL file with that position. */
+export function walFileName({ timeline, lsn }: { readonly timeline: number; readonly lsn: Lsn }): string {
+  const digits = (value: bigint): string => value.toString(16).toUpperCase().padStart(8, '0')
+  return [BigInt(timeline), lsn >> 32n, (lsn & 0xffff_ffffn) / WAL_SEGMENT_SIZE].map(digits).join('')
+}

@@ -92,9 +92,11 @@ interface Row {
   readonly receiver: { status: string; sender_host: string; sender_port: number } | null
 }
 
-// Without a WAL receiver nothing but the names of the WAL files tells what timeline was received last:
-// pg_control_checkpoint() goes on telling the one of the last restartpoint.
-const NEWEST_WAL_TIMELINE = `(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')`
+// Without a WAL receiver the names of the WAL files tell what timeline was received last, as far as they are not behind what
+// was replayed: those were left by a timeline that was abandoned. pg_control goes on telling the last restartpoint's.
+const NEWEST_WAL_TIMELINE = `(SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir()
+  WHERE name ~ '^[0-9A-F]{24}$' AND substr(name, 9, 8) || right(name, 2) >=
+    lpad(upper(to_hex(div(pg_last_wal_replay_lsn() - '0/1', 16777216)::bigint)), 10, '0'))`
 
 // CASE, because the functions of one role are errors in the other.
 const STATUS = `
@@ -102,7 +104,8 @@ SELECT r.in_recovery, current_setting('cluster_name') AS cluster_name, s.system_
   current_setting('server_version') AS server_version,
   CASE WHEN NOT r.in_recovery THEN pg_walfile_name(pg_current_wal_lsn()) END AS wal_file,
   CASE WHEN NOT r.in_recovery THEN pg_current_wal_lsn()::text END AS current_lsn,
-  coalesce((SELECT received_tli FROM pg_stat_wal_receiver), CASE WHEN r.in_recovery THEN ${NEWEST_WAL_TIMELINE} END) AS received_tli,
+  coalesce((SELECT received_tli FROM pg_stat_wal_receiver), CASE WHEN r.in_recovery THEN ${NEWEST_WAL_TIMELINE} END,
+    (SELECT timeline_id FROM pg_control_checkpoint())) AS received_tli,
   pg_last_wal_receive_lsn()::text AS receive_lsn, pg_last_wal_replay_lsn()::text AS replay_lsn,
   CASE WHEN r.in_recovery THEN pg_is_wal_replay_paused() END AS paused,
   current_setting('recovery_min_apply_delay') AS apply_delay,

@@ -1,7 +1,8 @@
 /**
- * Timeline history files, `pg_wal/00000002.history`: where each timeline left the one before it. Pure.
+ * Timeline history files, `pg_wal/00000002.history`: where each timeline left the one before it.
  * https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES
  */
+import type { Session } from './connection.ts'
 import { parseLsn, type Lsn } from './lsn.ts'
 
 /** A line of the file: the timeline that ended, and where. */
@@ -20,6 +21,12 @@ export function parseTimelineHistory(text: string): TimelineSwitch[] {
   })
 }
 
-/** Where `timeline` keeps its history, below the data folder. */
-export const timelineHistoryFile = (timeline: number): string =>
-  `pg_wal/${timeline.toString(16).toUpperCase().padStart(8, '0')}.history`
+/**
+ * Asks a server for the history of a timeline that it has, over a connection of the replication protocol; empty for
+ * timeline 1, which has none.
+ */
+export async function readTimelineHistory(walSender: Session, timeline: number): Promise<TimelineSwitch[]> {
+  if (timeline === 1) return []
+  const [row] = await walSender.query<{ content: Buffer | string }>(`TIMELINE_HISTORY ${timeline}`)
+  return parseTimelineHistory(row?.content.toString() ?? '')
+}

@@ -28,10 +28,10 @@ const SHOWN_RELATIONS = 12
 /** Prints what a rejoin will erase. */
 export function narratePastFork(narrate: Narrator, node: string, past: PastFork | null): void {
   if (past === null)
-    return narrate.say(`${node} has nothing past a fork: it is on the primary's timeline, or has no data`)
+    return narrate.say(`${node} has nothing past a fork: it is on the primary's timeline and not ahead, or has no data`)
   const { primary, walBytes, relations } = past
   narrate.say(
-    `timeline ${primary.timeline} of ${primary.name} left timeline ${past.timeline} at ${formatLsn(past.forkLsn)}`,
+    `timeline ${past.timeline} of ${node} and timeline ${primary.timeline} of ${primary.name} part at ${formatLsn(past.forkLsn)}`,
   )
   if (walBytes === null || relations === null) {
     return narrate.say(`how much WAL ${node} has past that is not known: there is no pg_waldump, or the WAL is gone`)

@@ -42,7 +42,7 @@ export interface SalvageOptions extends ScriptOptions {
  */
 export async function salvage(
   cluster: Cluster,
-  past: Pick<PastFork, 'node' | 'timeline' | 'forkLsn' | 'primary'>,
+  past: Pick<PastFork, 'node' | 'timeline' | 'forkLsn' | 'forkTimeline' | 'primary'>,
   { file, ...limits }: SalvageOptions,
 ): Promise<Salvaged> {
   const { node } = past
@@ -51,7 +51,10 @@ export async function salvage(
   const text = 'postgres -D $PGDATA --listen_addresses= --unix_socket_directories=PRIVATE --primary_conninfo='
   cluster.emit({ kind: 'command', node, text })
   const { settings } = cluster.node(node)
-  const seen = await runSalvageScript(cluster, node, { args: ['rows', source, ...settings], ...limits })
+  const seen = await runSalvageScript(cluster, node, {
+    args: ['rows', String(past.timeline), source, ...settings],
+    ...limits,
+  })
   const [, rows = '', bytes = '', first = ''] = /^\s*(\d+)\s+(\d+)\n(.*)$/s.exec(seen) ?? []
   const pieces = piecesOf(cluster, node, { first, bytes: Number(bytes), ...limits })
   try {

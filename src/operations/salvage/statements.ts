@@ -6,7 +6,7 @@ import { literal } from '../../postgres/sql.ts'
 import type { PastFork } from './past-fork.ts'
 
 export interface Header {
-  readonly from: Pick<PastFork, 'node' | 'timeline' | 'forkLsn' | 'primary'>
+  readonly from: Pick<PastFork, 'node' | 'timeline' | 'forkLsn' | 'forkTimeline' | 'primary'>
   readonly rows: number
   /** Of the reading. */
   readonly date: Date
@@ -37,7 +37,7 @@ const head = ({ from, rows, date }: Header): string => `\
 -- Rows of lab.writes that only ${from.node} had when it was replaced as the primary. Its rejoin erases them there.
 --   node      ${from.node}
 --   timeline  ${from.timeline}
---   fork      ${formatLsn(from.forkLsn)}, where timeline ${from.primary.timeline} of ${from.primary.name} left it
+--   fork      ${formatLsn(from.forkLsn)} on timeline ${from.forkTimeline}, where it parts from timeline ${from.primary.timeline} of ${from.primary.name}
 --   date      ${date.toISOString()}
 --   rows      ${rows}
 -- Their clients may have been told that they were written, or that they were not, or nothing. To bring them back, on the

@@ -6,6 +6,7 @@ import {
   parseLsn,
   segmentStart,
   timelineOfWalFile,
+  walFileName,
   walFileStart,
   type Lsn,
 } from '../../../src/postgres/lsn.ts'
@@ -140,5 +141,22 @@ describe('where a WAL file begins', () => {
   ])('%s begins at %s', (name, lsn) => {
     expect(formatLsn(walFileStart(name))).toBe(lsn)
     expect(segmentStart(parseLsn(lsn))).toBe(walFileStart(name))
+  })
+})
+
+describe('the WAL file of a position', () => {
+  test('is named by the timeline and the segment', () => {
+    expect(walFileName({ timeline: 2, lsn: parseLsn('0/402A998') })).toBe('000000020000000000000004')
+    expect(walFileName({ timeline: 17, lsn: parseLsn('1A/FF000000') })).toBe('000000110000001A000000FF')
+  })
+
+  test('begins where the segment begins, for every position', () => {
+    fc.assert(
+      fc.property(lsn, position => {
+        const name = walFileName({ timeline: 3, lsn: position })
+        expect(walFileStart(name)).toBe(segmentStart(position))
+        expect(timelineOfWalFile(name)).toBe(3)
+      }),
+    )
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatLsn, parseLsn, type Lsn } from '../../../src/postgres/lsn.ts'
-import { parseTimelineHistory, timelineHistoryFile } from '../../../src/postgres/timeline-history.ts'
+import { parseTimelineHistory } from '../../../src/postgres/timeline-history.ts'
 import { catchLabError } from '../../support/catch-lab-error.ts'
 
 describe('a timeline history', () => {
@@ -49,23 +49,6 @@ describe('a timeline history', () => {
         const line = (of: (typeof entries)[number]): string => `${of.timeline}\t${formatLsn(of.forkLsn)}\t${of.reason}`
         const expected = entries.map(({ timeline, forkLsn }) => ({ timeline, forkLsn }))
         expect(parseTimelineHistory(entries.map(line).join(end))).toEqual(expected)
-      }),
-    )
-  })
-})
-
-describe('the file of a timeline history', () => {
-  test('is named by the timeline in eight hexadecimal digits, upper case', () => {
-    expect(timelineHistoryFile(2)).toBe('pg_wal/00000002.history')
-    expect(timelineHistoryFile(0xab)).toBe('pg_wal/000000AB.history')
-    expect(timelineHistoryFile(0xffff_ffff)).toBe('pg_wal/FFFFFFFF.history')
-  })
-
-  test('has the timeline in its name, for every timeline', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 0xffff_ffff }), timeline => {
-        const [, digits = ''] = /^pg_wal\/([0-9A-F]{8})\.history$/.exec(timelineHistoryFile(timeline)) ?? []
-        expect(Number.parseInt(digits, 16)).toBe(timeline)
       }),
     )
   })

@@ -7,6 +7,7 @@ const FROM = {
   node: 'primary',
   timeline: 1,
   forkLsn: parseLsn('0/3000148'),
+  forkTimeline: 1,
   primary: { name: 'replica1', timeline: 2 },
 }
 
@@ -25,7 +26,7 @@ describe('lost rows as SQL', () => {
     const facts = [
       'primary',
       'timeline  1',
-      '0/3000148, where timeline 2 of replica1',
+      '0/3000148 on timeline 1, where it parts from timeline 2 of replica1',
       '1970-01-01T00:00:00.000Z',
       'rows      3',
     ]
