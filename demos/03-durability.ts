@@ -51,8 +51,9 @@ export default lab.demo(
     await step('Price and promise, side by side', undefined, ['pnpm run sync one', 'pnpm run sync off'])
     lab.narrateDurability(narrate, document)
     await lab.keepReport(narrate, options.report, () => lab.durabilityReport(document))
-    for (const { synchronousCommit, standbys, promised, lost } of document.cells) {
+    for (const { synchronousCommit, standbys, promised, lost, unexpected, duplicates } of document.cells) {
       const setting = `synchronous_commit = ${synchronousCommit}, standbys ${standbys}`
+      assert.equal(unexpected + duplicates, 0, `${setting}: nothing is there twice, or was refused and is there`)
       // The positive control: what cannot see these losses could not see any.
       if (promised) assert.equal(lost, 0, `${setting}: nothing acknowledged may be lost`)
       else assert.ok(lost > 0, `${setting}: acknowledged writes must be lost, and found`)

@@ -105,11 +105,11 @@ async function expectFailover(
     phases: { detectMs: number, fenceMs: number, promoteMs: number, firstWriteMs: number },
     ...expected,
   })
-  const { attempted, acknowledged, failed, indeterminate, lost, recovered, unexpected } = record.writes
+  const { attempted, acknowledged, failed, indeterminate, lost, recovered, unexpected, duplicates } = record.writes
   expect(acknowledged).toBeGreaterThan(0)
   expect(acknowledged + failed + indeterminate).toBe(attempted)
   expect(record.lostIds).toHaveLength(lost)
-  expect(unexpected).toBe(0)
+  expect(unexpected + duplicates).toBe(0)
   expect(recovered).toBeLessThanOrEqual(indeterminate)
   expect(record.verdict === 'durable', 'durable means that nothing is lost').toBe(lost === 0)
   expect(record.timeline.after).toBe(record.timeline.before + 1)

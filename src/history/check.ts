@@ -3,8 +3,14 @@
  */
 import type { History } from './history.ts'
 
-/** Never `durable` for want of evidence: no survivors read, nothing acknowledged, or no fault is `unknown`. */
-export type Verdict = 'durable' | 'lost-writes' | 'unknown'
+/**
+ * - `durable`: every acknowledged write is there. Never for want of evidence: no survivors read, nothing acknowledged, or no
+ *   fault is `unknown`.
+ * - `lost-writes`: some are gone.
+ * - `inconsistent`: something is there that certainly failed or was never attempted, or is there twice. Then the client, the
+ *   server or this checker is wrong, and the run has failed whatever it lost.
+ */
+export type Verdict = 'durable' | 'lost-writes' | 'inconsistent' | 'unknown'
 
 /** Ids found in the database after the run, with how often each was found; undefined when it could not be read. */
 export type Survivors = ReadonlyMap<number, number> | undefined
@@ -49,27 +55,36 @@ export function checkHistory(
     if (!expected.has(id)) unexpectedIds.push(id)
     if (times > 1) duplicateIds.push(id)
   }
+  const found = { lostIds, recoveredIds, unexpectedIds, duplicateIds }
+  for (const ids of Object.values(found)) ids.sort(ascending)
   return {
     attempted: history.writes.length,
     ...counts,
-    lostIds: lostIds.sort(ascending),
-    recoveredIds: recoveredIds.sort(ascending),
-    unexpectedIds: unexpectedIds.sort(ascending),
-    duplicateIds: duplicateIds.sort(ascending),
-    ...judge(counts.acknowledged, lostIds.length, { survivors, faultHappened }),
+    ...found,
+    ...judge({ ...found, acknowledged: counts.acknowledged, wasRead: survivors !== undefined, faultHappened }),
   }
 }
 
 const ascending = (a: number, b: number): number => a - b
 
-function judge(
-  acknowledged: number,
-  lost: number,
-  evidence: { readonly survivors: Survivors; readonly faultHappened: boolean },
-): { readonly verdict: Verdict; readonly why: string } {
-  if (evidence.survivors === undefined) return { verdict: 'unknown', why: 'the survivors could not be read' }
+interface Evidence extends Pick<Findings, 'acknowledged' | 'lostIds' | 'unexpectedIds' | 'duplicateIds'> {
+  readonly wasRead: boolean
+  readonly faultHappened: boolean
+}
+
+function judge({ acknowledged, wasRead, faultHappened, ...ids }: Evidence): Pick<Findings, 'verdict' | 'why'> {
+  const [lost, unexpected, duplicates] = [ids.lostIds.length, ids.unexpectedIds.length, ids.duplicateIds.length]
+  if (!wasRead) return { verdict: 'unknown', why: 'the survivors could not be read' }
+  if (unexpected + duplicates > 0) {
+    const facts = [
+      ...(unexpected > 0 ? [`${unexpected} there that certainly failed or were never attempted`] : []),
+      ...(duplicates > 0 ? [`${duplicates} there more than once`] : []),
+      ...(lost > 0 ? [`${lost} of ${acknowledged} acknowledged gone`] : []),
+    ]
+    return { verdict: 'inconsistent', why: `writes that contradict their history: ${facts.join(', ')}` }
+  }
   if (acknowledged === 0) return { verdict: 'unknown', why: 'no write was acknowledged, so none could be lost' }
   if (lost > 0) return { verdict: 'lost-writes', why: `${lost} of ${acknowledged} acknowledged writes are gone` }
-  if (!evidence.faultHappened) return { verdict: 'unknown', why: 'no fault happened' }
+  if (!faultHappened) return { verdict: 'unknown', why: 'no fault happened' }
   return { verdict: 'durable', why: `all ${acknowledged} acknowledged writes are there` }
 }

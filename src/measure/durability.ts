@@ -15,6 +15,9 @@ export interface DurabilityCell extends Synchronous {
   /** Over all trials. */
   readonly acknowledged: number
   readonly lost: number
+  /** There although they certainly failed or were never attempted, and there more than once: anything but 0 is a fault. */
+  readonly unexpected: number
+  readonly duplicates: number
   readonly n: number
   readonly spread: { readonly outageMs: Spread | null; readonly lost: Spread }
 }
@@ -54,6 +57,8 @@ export function summariseCell(setting: Synchronous, trials: readonly CellTrial[]
     outageMs: outageMs?.median ?? null,
     acknowledged: total(({ acknowledged }) => acknowledged),
     lost: total(writes => writes.lost),
+    unexpected: total(({ unexpected }) => unexpected),
+    duplicates: total(({ duplicates }) => duplicates),
     n: records.length,
     spread: { outageMs, lost },
   }

@@ -35,8 +35,12 @@ export interface FailoverRecord {
     readonly lost: number
     readonly recovered: number
     readonly unexpected: number
+    /** Ids that are there more than once. */
+    readonly duplicates: number
   }
   readonly lostIds: readonly number[]
+  readonly unexpectedIds: readonly number[]
+  readonly duplicateIds: readonly number[]
   /** Of each standby, at the instant before the fault: WAL that it had not received. */
   readonly lagAtFault: Readonly<Record<string, LagAtInstant>>
   /** Of acknowledged writes, from when each was due: the outage is in it. Null when none was acknowledged. */
@@ -97,8 +101,11 @@ export function failoverRecord({ failover, history, survivors, ...setting }: Fai
       lost: findings.lostIds.length,
       recovered: findings.recoveredIds.length,
       unexpected: findings.unexpectedIds.length,
+      duplicates: findings.duplicateIds.length,
     },
     lostIds: findings.lostIds,
+    unexpectedIds: findings.unexpectedIds,
+    duplicateIds: findings.duplicateIds,
     lagAtFault: Object.fromEntries(Object.entries(setting.lagAtFault).map(([node, lag]) => [node, roundedAll(lag)])),
     latencyMs: latencies.length === 0 ? null : roundedAll(summaryOf(latencies)),
     errors: errorsByCode(history),

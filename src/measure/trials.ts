@@ -45,7 +45,12 @@ export function summariseTrials(trials: readonly FailoverRecord[], requested: nu
     phases: phases.length === 0 ? null : spreadsOf(phases),
     lost: spreadOf(trials.map(({ writes }) => writes.lost)),
     writes: trials.map(({ writes }) => writes).reduce(sum),
-    verdicts: { durable: verdict('durable'), 'lost-writes': verdict('lost-writes'), unknown: verdict('unknown') },
+    verdicts: {
+      durable: verdict('durable'),
+      'lost-writes': verdict('lost-writes'),
+      inconsistent: verdict('inconsistent'),
+      unknown: verdict('unknown'),
+    },
     trials,
   }
 }
@@ -65,4 +70,5 @@ const sum = (a: FailoverRecord['writes'], b: FailoverRecord['writes']): Failover
   lost: a.lost + b.lost,
   recovered: a.recovered + b.recovered,
   unexpected: a.unexpected + b.unexpected,
+  duplicates: a.duplicates + b.duplicates,
 })

@@ -8,9 +8,11 @@ import type { Narrator } from './narrator.ts'
 /** Prints one line a setting, as it is done. */
 export const cellNarrator =
   (narrate: Narrator) =>
-  ({ synchronousCommit, standbys, acknowledged, lost }: DurabilityCell): void => {
-    const line = `${synchronousCommit.padEnd(12)}  ${standbys.padEnd(12)}  lost ${formatCount(lost)} of ${formatCount(acknowledged)}`
-    if (lost > 0) narrate.loss(line)
+  ({ synchronousCommit, standbys, acknowledged, lost, unexpected, duplicates }: DurabilityCell): void => {
+    const strange =
+      unexpected + duplicates > 0 ? `, inconsistent: unexpected ${unexpected}, duplicates ${duplicates}` : ''
+    const line = `${synchronousCommit.padEnd(12)}  ${standbys.padEnd(12)}  lost ${formatCount(lost)} of ${formatCount(acknowledged)}${strange}`
+    if (lost > 0 || strange !== '') narrate.loss(line)
     else narrate.say(line)
   }
 

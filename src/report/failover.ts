@@ -16,7 +16,7 @@ const SHOWN_IDS = 12
 
 /** Prints the record: the outage by phase, the writes, the verdict with its evidence. */
 export function narrateFailover(narrate: Narrator, record: FailoverRecord): void {
-  const { outageMs, phases, writes, lostIds } = record
+  const { outageMs, phases, writes } = record
   if (outageMs === null || phases === null)
     narrate.say('outage         unknown: nothing was acknowledged before it, or nothing after')
   else {
@@ -56,7 +56,10 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
       .map(([name, count]) => `${name} ${formatCount(count)}`)
       .join(' · ')}`,
   )
-  narrate.say(`after it       lost ${writes.lost} · recovered ${writes.recovered} · unexpected ${writes.unexpected}`)
+  const { lost, recovered, unexpected, duplicates } = writes
+  narrate.say(
+    `after it       lost ${lost} · recovered ${recovered} · unexpected ${unexpected} · duplicates ${duplicates}`,
+  )
   if (record.latencyMs !== null) {
     const { p50, p95, p99, max } = record.latencyMs
     narrate.say(
@@ -64,9 +67,15 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
     )
   }
   narrate.say(`verdict        ${record.verdict}: ${record.why}`)
-  if (lostIds.length === 0) return
-  const more = lostIds.length > SHOWN_IDS ? ` and ${lostIds.length - SHOWN_IDS} more` : ''
-  narrate.loss(`lost           ${lostIds.slice(0, SHOWN_IDS).join(', ')}${more}`)
+  narrateIds(narrate, 'lost', record.lostIds)
+  narrateIds(narrate, 'unexpected', record.unexpectedIds)
+  narrateIds(narrate, 'duplicates', record.duplicateIds)
+}
+
+function narrateIds(narrate: Narrator, what: string, ids: readonly number[]): void {
+  if (ids.length === 0) return
+  const more = ids.length > SHOWN_IDS ? ` and ${ids.length - SHOWN_IDS} more` : ''
+  narrate.loss(`${what.padEnd(15)}${ids.slice(0, SHOWN_IDS).join(', ')}${more}`)
 }
 
 /** Prints what the client was told, by code, and what each means. */

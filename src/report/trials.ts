@@ -11,12 +11,13 @@ import type { Narrator } from './narrator.ts'
 export const trialNarrator =
   (narrate: Narrator) =>
   ({ record }: TrialResult, number: number): void => {
-    const { outageMs, writes, newPrimary, oldPrimary } = record
+    const { outageMs, writes, newPrimary, oldPrimary, verdict, why } = record
     const outage = outageMs === null ? 'unknown' : formatMs(outageMs)
     const lost = `lost ${formatCount(writes.lost)} of ${formatCount(writes.acknowledged)}`
     const went = `${oldPrimary} to ${newPrimary}`.padEnd(20)
     const line = `${String(number).padStart(4)}  ${went}  outage ${outage.padStart(7)}  ${lost}`
-    if (writes.lost > 0) narrate.loss(line)
+    if (verdict === 'inconsistent') narrate.loss(`${line}  ${verdict}: ${why}`)
+    else if (writes.lost > 0) narrate.loss(line)
     else narrate.say(line)
   }
 

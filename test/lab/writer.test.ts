@@ -2,7 +2,17 @@
  * The client: what it promises about the history it records.
  */
 import { describe, expect, test } from 'vitest'
-import { crash, failover, met, notMet, readSurvivors, startWriter, waitUntil } from '../../src/index.ts'
+import {
+  checkHistory,
+  crash,
+  failover,
+  met,
+  notMet,
+  readSurvivors,
+  startWriter,
+  waitUntil,
+  WRITES_TABLE,
+} from '../../src/index.ts'
 import type { Cluster, Condition, Write, Writer } from '../../src/index.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
@@ -63,6 +73,17 @@ describeEachRuntime(
       const survivors = await readSurvivors(cluster, history.run)
       expect(since.length).toBeGreaterThan(0)
       expect(since.filter(({ id }) => survivors?.get(id) !== 1)).toEqual([])
+    })
+
+    test('leaves a table in which a write that was done twice, and one that nobody sent, are seen', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await using writer = await startWriter(cluster)
+      await writer.acknowledges(20, LIMIT)
+      const history = await writer.stop()
+      const again = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ('${history.run}', 3), ('${history.run}', 1000000)`
+      await cluster.query('primary', again, { as: 'superuser' })
+      const findings = checkHistory(history, await readSurvivors(cluster, history.run), { faultHappened: true })
+      expect(findings).toMatchObject({ verdict: 'inconsistent', duplicateIds: [3], unexpectedIds: [1000000] })
     })
 
     test('over thirty connections draws no warning of a leak', async () => {

@@ -18,6 +18,8 @@ export const aRecord = (differing: Partial<FailoverRecord> = {}): FailoverRecord
   phases: { detectMs: 10, fenceMs: 20, promoteMs: 30, firstWriteMs: 40 },
   writes: writes({ attempted: 10, acknowledged: 10 }),
   lostIds: [],
+  unexpectedIds: [],
+  duplicateIds: [],
   lagAtFault: {},
   latencyMs: null,
   errors: {},
@@ -37,6 +39,7 @@ export const writes = (differing: Partial<FailoverRecord['writes']> = {}): Failo
   lost: 0,
   recovered: 0,
   unexpected: 0,
+  duplicates: 0,
   ...differing,
 })
 
@@ -53,8 +56,9 @@ export const anyRecord: fc.Arbitrary<FailoverRecord> = fc
       lost: few,
       recovered: few,
       unexpected: few,
+      duplicates: few,
     }),
-    verdict: fc.constantFrom('durable', 'lost-writes', 'unknown'),
+    verdict: fc.constantFrom('durable', 'lost-writes', 'inconsistent', 'unknown'),
     phases: fc.option(fc.record({ detectMs: few, fenceMs: few, promoteMs: few, firstWriteMs: few })),
   })
   .map(({ phases, ...figures }) => {

@@ -97,9 +97,12 @@ const some = (ids: readonly number[]): string =>
   `${ids.slice(0, 5).join(', ')}${ids.length > 5 ? `, … (${ids.length} in all)` : ''}`
 
 function formerRuns({ changedRuns }: RoundEvidence): string[] {
-  return changedRuns.flatMap(({ run, round, missingIds, appearedIds }) => [
+  return changedRuns.flatMap(({ run, round, missingIds, appearedIds, multipliedIds }) => [
     ...(missingIds.length > 0 ? [`gone by now, of the run ${run} of round ${round}: ${some(missingIds)}`] : []),
     ...(appearedIds.length > 0 ? [`there by now, of the run ${run} of round ${round}: ${some(appearedIds)}`] : []),
+    ...(multipliedIds.length > 0
+      ? [`there more than once by now, of the run ${run} of round ${round}: ${some(multipliedIds)}`]
+      : []),
   ])
 }
 

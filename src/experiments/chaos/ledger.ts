@@ -14,11 +14,13 @@ export interface ChangedRun {
   readonly missingIds: readonly number[]
   /** Not there then, and of no write whose outcome was unknown. */
   readonly appearedIds: readonly number[]
+  /** There more often than then, and more than once. */
+  readonly multipliedIds: readonly number[]
 }
 
 interface Entry {
   readonly round: number
-  readonly ids: ReadonlySet<number>
+  readonly then: ReadonlyMap<number, number>
   readonly indeterminateIds: ReadonlySet<number>
   fingerprint: string
 }
@@ -28,11 +30,10 @@ export class Ledger {
 
   /** Takes down what a run has left when its round ended. */
   enter(round: number, history: History, survivors: NonNullable<Survivors>): void {
-    const ids = new Set(survivors.keys())
     const indeterminateIds = new Set(
       history.writes.filter(({ outcome }) => outcome.kind === 'indeterminate').map(({ id }) => id),
     )
-    this.#entries.set(history.run, { round, ids, indeterminateIds, fingerprint: fingerprintOf(survivors) })
+    this.#entries.set(history.run, { round, then: survivors, indeterminateIds, fingerprint: fingerprintOf(survivors) })
   }
 
   /** Compares every former run with what is there now. Rows are read one by one only of a run that has changed. */
@@ -45,12 +46,23 @@ export class Ledger {
     for (const [run, entry] of this.#entries) {
       if ((now.get(run) ?? NOTHING) === entry.fingerprint) continue
       const survivors = (await readSurvivors(cluster, run, signal)) ?? new Map<number, number>()
-      const missingIds = [...entry.ids].filter(id => !survivors.has(id))
-      const appearedIds = [...survivors.keys()].filter(id => !entry.ids.has(id) && !entry.indeterminateIds.has(id))
+      const change = changeOf(entry, survivors)
       entry.fingerprint = fingerprintOf(survivors)
-      if (missingIds.length + appearedIds.length > 0) changed.push({ run, round: entry.round, missingIds, appearedIds })
+      if (Object.values(change).some(ids => ids.length > 0)) changed.push({ run, round: entry.round, ...change })
     }
     return changed
+  }
+}
+
+function changeOf(
+  { then, indeterminateIds }: Pick<Entry, 'then' | 'indeterminateIds'>,
+  survivors: ReadonlyMap<number, number>,
+): Pick<ChangedRun, 'missingIds' | 'appearedIds' | 'multipliedIds'> {
+  const now = [...survivors]
+  return {
+    missingIds: [...then.keys()].filter(id => !survivors.has(id)),
+    appearedIds: now.flatMap(([id]) => (then.has(id) || indeterminateIds.has(id) ? [] : [id])),
+    multipliedIds: now.flatMap(([id, times]) => (times > Math.max(1, then.get(id) ?? 0) ? [id] : [])),
   }
 }
 

@@ -45,6 +45,24 @@ describe('the checker', () => {
   })
 
   test.each([
+    ['1 there that certainly failed or were never attempted', [acknowledged, failed], survivors(0, 1)],
+    ['1 there more than once', [acknowledged, failed], survivors(0, 0)],
+    [
+      '2 there that certainly failed or were never attempted, 1 there more than once',
+      [acknowledged, failed],
+      survivors(0, 1, 7, 7),
+    ],
+    ['1 there more than once, 1 of 2 acknowledged gone', [acknowledged, acknowledged], survivors(0, 0)],
+    ['1 there that certainly failed or were never attempted', [failed], survivors(0)],
+  ])('is inconsistent, whatever else it is: %s', (facts, outcomes, found) => {
+    const { verdict, why } = checkHistory(historyOf(outcomes), found, faultHappened)
+    expect({ verdict, why }).toEqual({
+      verdict: 'inconsistent',
+      why: `writes that contradict their history: ${facts}`,
+    })
+  })
+
+  test.each([
     ['the survivors could not be read', [acknowledged], undefined, true],
     ['no write was acknowledged', [indeterminate, failed], survivors(), true],
     ['no fault happened', [acknowledged], survivors(0), false],
@@ -71,7 +89,9 @@ describe('the checker', () => {
         expect(findings.duplicateIds).toEqual(distinct.filter(id => ids.indexOf(id) !== ids.lastIndexOf(id)))
         expect(findings.acknowledged + findings.failed + findings.indeterminate).toBe(outcomes.length)
         const lost = findings.lostIds.length > 0
-        expect(findings.verdict).toBe(findings.acknowledged === 0 ? 'unknown' : lost ? 'lost-writes' : 'durable')
+        const isStrange = findings.unexpectedIds.length + findings.duplicateIds.length > 0
+        const whole = findings.acknowledged === 0 ? 'unknown' : lost ? 'lost-writes' : 'durable'
+        expect(findings.verdict).toBe(isStrange ? 'inconsistent' : whole)
       }),
     )
   })

@@ -23,7 +23,8 @@ const historyOf = (...writes: readonly Write[]): History => ({
   startedAt: 0,
   stoppedAt: 1000,
 })
-const survivors = (...ids: readonly number[]): Map<number, number> => new Map(ids.map(id => [id, 1]))
+const survivors = (...ids: readonly number[]): Map<number, number> =>
+  ids.reduce((found, id) => found.set(id, (found.get(id) ?? 0) + 1), new Map<number, number>())
 
 const evidence = (differing: Partial<FailoverEvidence> = {}): FailoverEvidence => ({
   runtime: 'local',
@@ -91,6 +92,15 @@ describe('the failover record', () => {
     expect(record).toMatchObject({ verdict: 'unknown', writes: { acknowledged: 2, lost: 0, recovered: 0 } })
   })
 
+  test('carries what contradicts the history, by id: a refused write that is there, and one that is there twice', () => {
+    expect(failoverRecord(evidence({ survivors: survivors(0, 2, 3, 3) }))).toMatchObject({
+      verdict: 'inconsistent',
+      writes: { lost: 0, unexpected: 1, duplicates: 1 },
+      unexpectedIds: [2],
+      duplicateIds: [3],
+    })
+  })
+
   test('keeps a fork and WAL that could not be read as unknown, not as 0', () => {
     expect(failoverRecord(evidence({ forkLsn: null, walBytesLost: null }))).toMatchObject({
       forkLsn: null,
@@ -113,7 +123,7 @@ describe('the failover record', () => {
     const entry = fc.tuple(at, fc.constantFrom(acknowledged, failed, indeterminate))
     const milestones = fc.tuple(at, at, at).map(instants => instants.sort((a, b) => a - b))
     fc.assert(
-      fc.property(fc.array(entry), milestones, fc.uniqueArray(fc.nat(15)), (entries, instants, ids) => {
+      fc.property(fc.array(entry), milestones, fc.array(fc.nat(15)), (entries, instants, ids) => {
         const [detectedAt, fencedAt, promotedAt] = instants
         const history = historyOf(...entries.map(([settledAt, outcome], id) => write(id, settledAt, outcome)))
         const failover = { ...evidence().failover, detectedAt, fencedAt, promotedAt }
@@ -122,9 +132,12 @@ describe('the failover record', () => {
         expect(writes.acknowledged + writes.failed + writes.indeterminate).toBe(writes.attempted)
         expect(writes.attempted).toBe(entries.length)
         expect(writes.lost).toBe(record.lostIds.length)
-        expect(record.verdict === 'lost-writes').toBe(writes.lost > 0)
+        expect(writes.unexpected).toBe(record.unexpectedIds.length)
+        expect(writes.duplicates).toBe(record.duplicateIds.length)
+        expect(record.verdict === 'inconsistent').toBe(writes.unexpected + writes.duplicates > 0)
+        if (record.verdict !== 'inconsistent') expect(record.verdict === 'lost-writes').toBe(writes.lost > 0)
         // Each survivor is an acknowledged write, a recovered one, or one that should not be there.
-        expect(writes.acknowledged - writes.lost + writes.recovered + writes.unexpected).toBe(ids.length)
+        expect(writes.acknowledged - writes.lost + writes.recovered + writes.unexpected).toBe(new Set(ids).size)
         expect(latencyMs?.n ?? 0).toBe(writes.acknowledged)
         expect(phases === null).toBe(outageMs === null)
         if (phases === null || outageMs === null) return

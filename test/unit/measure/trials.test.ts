@@ -49,7 +49,7 @@ describe('the sum of several failovers', () => {
         for (const name of Object.keys(summary.writes) as (keyof FailoverRecord['writes'])[])
           expect(summary.writes[name]).toBe(sum(trials.map(trial => trial.writes[name])))
         expect(sum(Object.values(summary.verdicts))).toBe(trials.length)
-        for (const verdict of ['durable', 'lost-writes', 'unknown'] as const)
+        for (const verdict of ['durable', 'lost-writes', 'inconsistent', 'unknown'] as const)
           expect(summary.verdicts[verdict]).toBe(trials.filter(trial => trial.verdict === verdict).length)
         const phases = trials.flatMap(trial => (trial.phases === null ? [] : [trial.phases]))
         expect(summary.phases === null).toBe(phases.length === 0)

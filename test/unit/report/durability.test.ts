@@ -28,6 +28,16 @@ describe('a setting of synchronous commit, for people', () => {
     const [line] = narrated(narrate => cellNarrator(narrate)(lossy))
     expect(line).toMatch(/^local +quorum +lost 1,204 of 2,000$/)
   })
+
+  test('is told with what contradicts its history', () => {
+    const record = aRecord({
+      verdict: 'inconsistent',
+      writes: writes({ acknowledged: 50, unexpected: 2, duplicates: 1 }),
+    })
+    const strange = summariseCell({ synchronousCommit: 'on', standbys: 'one' }, [{ record, commitLatencies: [8] }])
+    const [line] = narrated(narrate => cellNarrator(narrate)(strange))
+    expect(line).toMatch(/lost 0 of 50, inconsistent: unexpected 2, duplicates 1$/)
+  })
 })
 
 describe('the table of settings', () => {

@@ -47,6 +47,14 @@ describe('the sum of trials', () => {
     expect(lines.at(-1)).toBe('verdicts  lost-writes 3')
   })
 
+  test('names a trial that contradicts itself, with the reason', () => {
+    const strange = aRecord({ verdict: 'inconsistent', why: '1 there more than once' })
+    const [line] = narrated(narrate => trialNarrator(narrate)(result(strange), 1))
+    expect(line).toMatch(/lost 0 of 10 {2}inconsistent: 1 there more than once$/)
+    const lines = narrated(narrate => narrateTrials(narrate, summariseTrials([strange], 1)))
+    expect(lines.at(-1)).toBe('verdicts  inconsistent 1')
+  })
+
   test('calls unknown what no trial has, and says how many were asked for', () => {
     const document = summariseTrials([aRecord({ ...unknown, verdict: 'unknown' })], 5)
     const lines = narrated(narrate => narrateTrials(narrate, document))

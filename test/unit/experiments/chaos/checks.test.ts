@@ -85,11 +85,15 @@ const BROKEN: Record<keyof typeof chaosChecks, readonly [string, Partial<RoundEv
   'former runs are as they were': [
     [
       'gone by now, of the run x of round 2: 1, 2, 3, 4, 5, … (6 in all)',
-      { changedRuns: [{ run: 'x', round: 2, missingIds: [1, 2, 3, 4, 5, 6], appearedIds: [] }] },
+      { changedRuns: [{ run: 'x', round: 2, missingIds: [1, 2, 3, 4, 5, 6], appearedIds: [], multipliedIds: [] }] },
     ],
     [
       'there by now, of the run x of round 2: 9',
-      { changedRuns: [{ run: 'x', round: 2, missingIds: [], appearedIds: [9] }] },
+      { changedRuns: [{ run: 'x', round: 2, missingIds: [], appearedIds: [9], multipliedIds: [] }] },
+    ],
+    [
+      'there more than once by now, of the run x of round 2: 4',
+      { changedRuns: [{ run: 'x', round: 2, missingIds: [], appearedIds: [], multipliedIds: [4] }] },
     ],
   ],
   'every node streams': [
