@@ -9,7 +9,7 @@ import { setMaxListeners } from 'node:events'
 import type { Cluster } from '../cluster/cluster.ts'
 import { codeOf } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
-import { CONNECTION_LOST, ruleFor } from '../postgres/sqlstate.ts'
+import { CONNECTION_LOST, ruleFor, serverErrorOf } from '../postgres/sqlstate.ts'
 import { met, notMet, pause, waitUntil } from '../wait.ts'
 import type { Survivors } from '../history/check.ts'
 import { findPrimary } from './find-primary.ts'
@@ -143,8 +143,8 @@ export class Writer implements AsyncDisposable {
       this.#acknowledged++
       return true
     } catch (error) {
-      const code = codeOf(error) ?? CONNECTION_LOST
-      settle({ kind: ruleFor(code).certainty, code })
+      const { code, severity } = serverErrorOf(error) ?? { code: codeOf(error) ?? CONNECTION_LOST }
+      settle({ kind: ruleFor(code, severity).certainty, code, ...(severity === undefined ? {} : { severity }) })
       return false
     }
   }

@@ -1,9 +1,10 @@
 /**
  * A cluster: nodes that can be asked what they are. Roles are discovered at each question, never remembered.
  */
-import { codeOf, isLabError, LabError, messageOf } from '../errors.ts'
+import { isLabError, LabError, messageOf } from '../errors.ts'
 import { connect, type Session } from '../postgres/connection.ts'
 import { literal } from '../postgres/sql.ts'
+import { serverErrorOf } from '../postgres/sqlstate.ts'
 import { readServer } from '../postgres/status.ts'
 import type { Endpoint, Runtime } from '../runtime/runtime.ts'
 import { CLIENTS, LinkGroup } from '../links/group.ts'
@@ -184,11 +185,12 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-/** What a server said, if that is what the error is. @throws the error if it is not */
+/** What a server said and went on, if that is what the error is. @throws the error if it is not */
 export function refusalOf(error: unknown): Refusal {
-  const code = codeOf(error)
-  if (error instanceof LabError || code === undefined) throw error
-  return { code, message: messageOf(error) }
+  const said = serverErrorOf(error)
+  // Those end the session, whatever became of the statement.
+  if (said === undefined || said.severity === 'FATAL' || said.severity === 'PANIC') throw error
+  return { code: said.code, message: said.message }
 }
 
 function requireOneCluster(all: readonly NodeStatus[]): void {

@@ -7,9 +7,17 @@
 export type Outcome =
   | { readonly kind: 'acknowledged' }
   /** Certainly did not happen. */
-  | { readonly kind: 'failed'; readonly code: string }
+  | ({ readonly kind: 'failed' } & Refused)
   /** May have happened, or may happen yet. */
-  | { readonly kind: 'indeterminate'; readonly code: string }
+  | ({ readonly kind: 'indeterminate' } & Refused)
+
+/** What the client was told instead of an acknowledgement. */
+interface Refused {
+  /** SQLSTATE, or node's code. */
+  readonly code: string
+  /** `ERROR`, `FATAL`, `PANIC`: of a server's error alone. */
+  readonly severity?: string
+}
 
 /** One write: one transaction, with an id of its own. */
 export interface Write {

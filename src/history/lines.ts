@@ -9,9 +9,9 @@ import type { ConnectionError, History, Outcome, Write } from './history.ts'
 export function* historyLines({ run, writes, connectionErrors, startedAt, stoppedAt }: History): Generator<string> {
   yield JSON.stringify({ kind: 'run', version: 1, run, stoppedAt: stoppedAt - startedAt })
   for (const { id, dueAt, sentAt, settledAt, outcome } of writes) {
-    const { kind: is, ...code } = outcome
+    const { kind: is, ...refused } = outcome
     const instants = { dueAt: dueAt - startedAt, sentAt: sentAt - startedAt, settledAt: settledAt - startedAt }
-    yield JSON.stringify({ kind: 'write', id, ...instants, outcome: is, ...code })
+    yield JSON.stringify({ kind: 'write', id, ...instants, outcome: is, ...refused })
   }
   for (const { at, code } of connectionErrors) yield JSON.stringify({ kind: 'error', at: at - startedAt, code })
 }
@@ -52,10 +52,13 @@ interface Growing extends History {
 
 function asWrite(line: Line): Write {
   const kind = line.oneOf('outcome', ['acknowledged', 'failed', 'indeterminate'])
-  const outcome: Outcome = kind === 'acknowledged' ? { kind } : { kind, code: line.text('code') }
+  const outcome: Outcome = kind === 'acknowledged' ? { kind } : { kind, code: line.text('code'), ...severityIn(line) }
   const instants = { dueAt: line.number('dueAt'), sentAt: line.number('sentAt'), settledAt: line.number('settledAt') }
   return { id: line.number('id'), ...instants, outcome }
 }
+
+const severityIn = (line: Line): { readonly severity?: string } =>
+  line.has('severity') ? { severity: line.text('severity') } : {}
 
 /** A line and its fields, each of which must be what it is asked for as. */
 class Line {
@@ -76,6 +79,10 @@ class Line {
 
   error(fact: string): LabError {
     return new LabError('USAGE', `line ${this.#at} ${fact}`, { hint: 'It must be a file that --history wrote.' })
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#fields, name)
   }
 
   number(name: string): number {

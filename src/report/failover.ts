@@ -80,11 +80,25 @@ function narrateIds(narrate: Narrator, what: string, ids: readonly number[]): vo
 
 /** Prints what the client was told, by code, and what each means. */
 export function narrateErrors(narrate: Narrator, history: History): void {
-  const errors = Object.entries(errorsByCode(history))
+  const meanings = meaningsOf(history)
   narrate.table(
     ['code', 'times', 'what it means for a write that was sent'],
-    errors.map(([code, times]) => [code, times, ruleFor(code).why]),
+    Object.entries(errorsByCode(history)).map(([code, times]) => [
+      ...[code, times],
+      [...(meanings.get(code) ?? [ruleFor(code).why])].join('; '),
+    ]),
   )
+}
+
+/** One code may have come at two severities, and then meant two things. */
+function meaningsOf({ writes }: History): Map<string, Set<string>> {
+  const meanings = new Map<string, Set<string>>()
+  for (const { outcome } of writes) {
+    if (outcome.kind === 'acknowledged') continue
+    const { code, severity } = outcome
+    meanings.set(code, (meanings.get(code) ?? new Set()).add(ruleFor(code, severity).why))
+  }
+  return meanings
 }
 
 const BIN_MS = 10

@@ -9,6 +9,11 @@ const code = fc.constantFrom('57P01', '25006', 'ECONNRESET', 'a "quoted"\ncode')
 const outcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.constant({ kind: 'acknowledged' } as const),
   fc.record({ kind: fc.constantFrom('failed', 'indeterminate'), code }),
+  fc.record({
+    kind: fc.constantFrom('failed', 'indeterminate'),
+    code,
+    severity: fc.constantFrom('ERROR', 'FATAL', 'PANIC'),
+  }),
 )
 const history: fc.Arbitrary<History> = fc.record({
   run: fc.string({ unit: 'binary' }),
@@ -40,7 +45,13 @@ describe('a history as lines', () => {
       run: 'r',
       writes: [
         { id: 0, dueAt: 100, sentAt: 101, settledAt: 103.5, outcome: { kind: 'acknowledged' } },
-        { id: 1, dueAt: 104, sentAt: 104, settledAt: 105, outcome: { kind: 'failed', code: '25006' } },
+        {
+          id: 1,
+          dueAt: 104,
+          sentAt: 104,
+          settledAt: 105,
+          outcome: { kind: 'failed', code: '25006', severity: 'ERROR' },
+        },
       ],
       connectionErrors: [{ at: 107, code: 'ECONNREFUSED' }],
       startedAt: 100,
@@ -49,7 +60,7 @@ describe('a history as lines', () => {
     expect([...lines]).toEqual([
       RUN,
       '{"kind":"write","id":0,"dueAt":0,"sentAt":1,"settledAt":3.5,"outcome":"acknowledged"}',
-      '{"kind":"write","id":1,"dueAt":4,"sentAt":4,"settledAt":5,"outcome":"failed","code":"25006"}',
+      '{"kind":"write","id":1,"dueAt":4,"sentAt":4,"settledAt":5,"outcome":"failed","code":"25006","severity":"ERROR"}',
       '{"kind":"error","at":7,"code":"ECONNREFUSED"}',
     ])
   })
