@@ -99,6 +99,15 @@ describe.skipIf(missing !== undefined)('the report on a failover, in Chromium', 
     expect(Math.min(...seen)).toBeGreaterThanOrEqual(10)
   })
 
+  test('phone: a plot is seen from its left end, with its axis in view', async () => {
+    const { seen } = await look(VIEWS[2], page => page.evaluate<number[][]>(LEFT_ENDS))
+    expect(seen).toHaveLength(2)
+    for (const [scrolled, axisAt] of seen) {
+      expect(scrolled).toBe(0)
+      expect(axisAt).toBeGreaterThanOrEqual(0)
+    }
+  })
+
   test('the colours of text and of plots follow the scheme', async () => {
     const [light, dark] = await Promise.all([look(VIEWS[0], coloursIn), look(VIEWS[1], coloursIn)])
     expect(light.seen.page).not.toBe(dark.seen.page)
@@ -193,6 +202,10 @@ const coloursIn = (page: Page): Promise<Colours> =>
 /** The size on the screen of each text in a plot, in pixels. */
 const TEXT_SIZES = `[...document.querySelectorAll('figure svg[role=img]')].flatMap(svg =>
   [...svg.querySelectorAll('text')].map(text => parseFloat(getComputedStyle(text).fontSize) * svg.getScreenCTM().a))`
+
+/** How far each plot is scrolled, and how far right of the window's left edge its leftmost text stands, in pixels. */
+const LEFT_ENDS = `[...document.querySelectorAll('.plot')].map(plot =>
+  [plot.scrollLeft, Math.min(...[...plot.querySelectorAll('text')].map(text => text.getBoundingClientRect().left))])`
 
 const FOCUSED = `(() => {
   const element = document.activeElement

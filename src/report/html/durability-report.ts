@@ -4,17 +4,19 @@
 import type { DurabilityCell, DurabilityDocument } from '../../measure/durability.ts'
 import { synchronousCommits, synchronousStandbys } from '../../postgres/synchronous.ts'
 import { formatCount, formatMs } from '../format.ts'
-import { decadesAround, xAxis } from './axes.ts'
+import { xAxis } from './axes.ts'
 import { machineRows } from './failover-sections.ts'
 import { figureOf, type Figure } from './figure.ts'
-import { INKS } from './inks.ts'
+import { paint } from './inks.ts'
 import { markup, type Markup } from './markup.ts'
 import { pageOf } from './page.ts'
-import { FONT_SIZE } from './plot.ts'
+import { frameOf, type Frame } from './plot.ts'
+import { decadesAround, type Scale } from './scales.ts'
+import { dot, px, ring, told, type Point } from './shapes.ts'
 import { figure, loss, table, type Table } from './table.ts'
 
 /** One HTML page on a durability document. */
-export async function durabilityReport(document: DurabilityDocument): Promise<string> {
+export function durabilityReport(document: DurabilityDocument): string {
   const { cells, cutMs, load } = document
   const ordered = synchronousCommits.flatMap(row =>
     synchronousStandbys.flatMap(column => cellAt(cells, row, column) ?? []),
@@ -46,7 +48,7 @@ export async function durabilityReport(document: DurabilityDocument): Promise<st
     sections: [
       {
         title: 'Latency and loss by setting',
-        body: [...(ordered.length === 0 ? [] : [await figureOf(latencyFigure(ordered))]), gridTable(cells)],
+        body: [...(ordered.length === 0 ? [] : [figureOf(latencyFigure(ordered))]), gridTable(cells)],
       },
       { title: 'Every setting', body: [table(numbersOf(ordered))] },
       { title: 'Setting', body: [settingTable(document)] },
@@ -71,61 +73,40 @@ const ROW_PX = 28
 
 /** A row a setting: p50 and p99 of the commit latency, and what was lost. */
 function latencyFigure(cells: readonly DurabilityCell[]): Figure {
+  const frame = frameOf({ top: 16, height: cells.length * ROW_PX, left: 210, right: 190 })
   const latencies = cells.flatMap(({ commitMs }) => [commitMs.p50, commitMs.p99])
-  const { min, max } = decadesAround(latencies)
-  const category = { type: 'category', inverse: true, axisTick: { show: false } }
-  const point = { type: 'scatter', silent: true, z: 3, symbolSize: 11 }
-  const rowNames = { color: INKS.text, fontSize: FONT_SIZE }
+  const scale = decadesAround(latencies, [frame.left, frame.right])
   return {
     id: 'commit-latency',
     label: 'Commit latency, p50 and p99, and lost writes of each setting',
-    height: 16 + cells.length * ROW_PX + 56,
     caption:
       'Commit latency of each setting before the standbys were cut off, on a logarithmic scale, and at the right what the crash took. The tables have the numbers.',
     key: [
       { text: 'p50', ink: 'accent', shape: 'dot' },
       { text: 'p99', ink: 'accent', shape: 'ring' },
     ],
-    option: {
-      grid: { top: 16, left: 210, right: 190, bottom: 56 },
-      xAxis: xAxis({ name: 'commit latency, logarithmic', format: value => `${value} ms`, type: 'log', min, max }),
-      yAxis: [
-        { ...category, data: cells.map(nameOf), axisLabel: rowNames, axisLine: { lineStyle: { color: INKS.line } } },
-        {
-          ...category,
-          data: cells.map(cell => ({
-            value: lostText(cell),
-            textStyle: { color: cell.lost > 0 ? INKS.loss : INKS.muted },
-          })),
-          position: 'right',
-          axisLabel: { fontSize: FONT_SIZE },
-          axisLine: { show: false },
-        },
-      ],
-      series: [
-        ...cells.map(({ commitMs }, at) => ({
-          type: 'line',
-          silent: true,
-          showSymbol: false,
-          lineStyle: { color: INKS.accent, width: 2 },
-          data: [
-            [commitMs.p50, at],
-            [commitMs.p99, at],
-          ],
-        })),
-        {
-          ...point,
-          itemStyle: { color: INKS.accent, opacity: 1 },
-          data: cells.map(({ commitMs }, at) => [commitMs.p50, at]),
-        },
-        {
-          ...point,
-          itemStyle: { color: INKS.page, borderColor: INKS.accent, borderWidth: 2, opacity: 1 },
-          data: cells.map(({ commitMs }, at) => [commitMs.p99, at]),
-        },
-      ],
-    },
+    frame,
+    drawing: [
+      xAxis(frame, { name: 'commit latency, logarithmic', scale, format: value => `${value} ms` }),
+      markup`<path d="M${frame.left} ${frame.top}V${frame.bottom}" fill="none" stroke="${paint('line')}"/>\n`,
+      ...cells.map((cell, row) => latencyRow(cell, { frame, x: scale.at, y: frame.top + (row + 0.5) * ROW_PX })),
+    ],
   }
+}
+
+function latencyRow(
+  cell: DurabilityCell,
+  { frame, x, y }: { readonly frame: Frame; readonly x: Scale['at']; readonly y: number },
+): Markup {
+  const { p50, p99 } = cell.commitMs
+  const point = (ms: number): Point => ({ x: x(ms), y, size: 11 })
+  return told(`${nameOf(cell)}: p50 ${formatMs(p50)}, p99 ${formatMs(p99)}, ${lostText(cell)}`, [
+    markup`<text x="${frame.left - 8}" y="${y + 4.5}" text-anchor="end">${nameOf(cell)}</text>`,
+    markup`<path d="M${px(x(p50))} ${y}H${px(x(p99))}" fill="none" stroke="${paint('accent')}" stroke-width="2"/>`,
+    dot(point(p50), 'accent'),
+    ring(point(p99), 'accent'),
+    markup`<text x="${frame.right + 8}" y="${y + 4.5}" fill="${paint(cell.lost > 0 ? 'loss' : 'muted')}">${lostText(cell)}</text>`,
+  ])
 }
 
 const lostText = ({ lost, acknowledged }: DurabilityCell): string =>

@@ -20,13 +20,13 @@ export interface FailoverReportInput {
 }
 
 /** One HTML page on a failover; on trials, their distribution first and then the trial with the median outage. */
-export async function failoverReport({ document, runs }: FailoverReportInput): Promise<string> {
+export function failoverReport({ document, runs }: FailoverReportInput): string {
   const trials = 'trials' in document ? document.trials : [document]
   const run = medianRun(runs)
   const record = run?.record ?? medianOf(trials, ({ outageMs }) => outageMs)
   if (record === undefined) throw new RangeError('no trials')
   const sections = [
-    await outageSection(record, run),
+    outageSection(record, run),
     writesSection(record),
     { title: 'Latency', body: [latencyTable(record, run)] },
     walSection(record),
@@ -38,7 +38,7 @@ export async function failoverReport({ document, runs }: FailoverReportInput): P
   const named = sections.map(section => ({ ...section, title: `Trial ${number}: ${lowerFirst(section.title)}` }))
   return pageOf({
     ...several(document),
-    sections: [await trialsSection(document), ...named],
+    sections: [trialsSection(document), ...named],
     document,
     documentFile: 'failover-trials.json',
   })
@@ -67,16 +67,12 @@ const trialNumber = (
 const lowerFirst = (title: string): string =>
   /^[A-Z]{2}/.test(title) ? title : `${title.slice(0, 1).toLowerCase()}${title.slice(1)}`
 
-async function outageSection(record: FailoverRecord, run: TrialResult | undefined): Promise<Section> {
+function outageSection(record: FailoverRecord, run: TrialResult | undefined): Section {
   if (run === undefined) return { title: 'Outage', body: [phasesTable(record)] }
   const window = outageWindow(run)
   return {
     title: 'Outage',
-    body: [
-      await figureOf(answersFigure(window, 'answers')),
-      await figureOf(latencyFigure(window, 'latency')),
-      phasesTable(record),
-    ],
+    body: [figureOf(answersFigure(window, 'answers')), figureOf(latencyFigure(window, 'latency')), phasesTable(record)],
   }
 }
 

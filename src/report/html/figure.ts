@@ -1,17 +1,17 @@
 /**
  * A figure: the plot, its key, a sentence that says what it shows, and its numbers for who cannot see it. Pure.
  */
-import { variableOf, type Ink } from './inks.ts'
+import { paint, type Ink } from './inks.ts'
 import { markup, trusted, type Markup } from './markup.ts'
-import { drawPlot, type Plot } from './plot.ts'
+import { plotOf, type Plot } from './plot.ts'
 import { table, type Table } from './table.ts'
 
 export interface Figure extends Plot {
+  /** Unique on its page. */
+  readonly id: string
   /** What the figure shows, in a sentence or two. */
   readonly caption: string
   readonly key?: readonly KeyEntry[]
-  /** Where the page is narrower than the plot, the part of its width that is seen first, from 0 to 1. @default 0 */
-  readonly startAt?: number
   /** The plot's numbers, where no table of the page has them. */
   readonly numbers?: Table
 }
@@ -24,17 +24,13 @@ export interface KeyEntry {
 }
 
 /** Draws a figure. */
-export const figureOf = async ({ caption, key = [], numbers, startAt, ...plot }: Figure): Promise<Markup> => markup`
-<figure id="${plot.id}">
+export const figureOf = ({ id, caption, key = [], numbers, ...plot }: Figure): Markup => markup`
+<figure id="${id}">
 ${key.length === 0 ? undefined : keyOf(key)}
-<div class="scroll plot" role="region" tabindex="0" aria-label="${plot.label}">${await drawPlot(plot)}${startAt === undefined ? undefined : startMark(startAt)}</div>
+<div class="scroll plot" role="region" tabindex="0" aria-label="${plot.label}">${plotOf(plot)}</div>
 <figcaption>${caption}</figcaption>
 ${numbers === undefined ? undefined : markup`<details><summary>The numbers of this plot</summary>${table(numbers)}</details>`}
 </figure>`
-
-/** A browser that does not know scroll-initial-target begins at the left. In rem: the plot is 50 wide wherever it scrolls. */
-const startMark = (startAt: number): Markup =>
-  markup`<span class="start" style="left: ${(startAt * 50).toFixed(1)}rem"></span>`
 
 const keyOf = (entries: readonly KeyEntry[]): Markup => markup`<ul class="key">
 ${entries.map(({ text, ink, shape = 'bar' }) => markup`<li>${swatch(ink, shape)}${text}</li>\n`)}</ul>`
@@ -53,7 +49,6 @@ const SHAPES = {
 
 function swatch(ink: Ink, shape: keyof typeof SHAPES): Markup {
   const { path, filled } = SHAPES[shape]
-  const colour = `var(${variableOf(ink)})`
-  const paint = filled ? `fill="${colour}"` : `fill="none" stroke="${colour}" stroke-width="2"`
-  return trusted(`<svg class="swatch" width="16" height="12" aria-hidden="true"><path d="${path}" ${paint}/></svg>`)
+  const drawn = filled ? `fill="${paint(ink)}"` : `fill="none" stroke="${paint(ink)}" stroke-width="2"`
+  return trusted(`<svg class="swatch" width="16" height="12" aria-hidden="true"><path d="${path}" ${drawn}/></svg>`)
 }

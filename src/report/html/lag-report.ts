@@ -5,13 +5,15 @@ import type { CurvePoint, LagDocument, StandbyLag } from '../../measure/lag.ts'
 import { formatBytes, formatCount, formatMs } from '../format.ts'
 import { xAxis, yAxis } from './axes.ts'
 import { figureOf, type Figure, type KeyEntry } from './figure.ts'
-import { INKS } from './inks.ts'
 import { markup, type Markup } from './markup.ts'
 import { pageOf } from './page.ts'
+import { frameOf } from './plot.ts'
+import { linear, type Scale } from './scales.ts'
+import { steps } from './shapes.ts'
 import { figure, table, type Cell } from './table.ts'
 
 /** One HTML page on a lag document. */
-export async function lagReport(document: LagDocument): Promise<string> {
+export function lagReport(document: LagDocument): string {
   const { standbys, primary, inserts, ratePerSecond, burstMs, insertMs } = document
   const rate = ratePerSecond === null ? 'as fast as one connection goes' : `at ${formatCount(ratePerSecond)} a second`
   const hasCurve = standbys.some(({ curve }) => curve.length > 0)
@@ -30,7 +32,7 @@ export async function lagReport(document: LagDocument): Promise<string> {
     sections: [
       {
         title: 'Bytes behind',
-        body: hasCurve ? [await figureOf(curveFigure(standbys))] : [markup`<p>No standby was looked at.</p>`],
+        body: hasCurve ? [figureOf(curveFigure(standbys))] : [markup`<p>No standby was looked at.</p>`],
       },
       { title: 'From commit to visible', body: [visibleTable(standbys), resolutionTable(standbys)] },
       { title: 'What the looks cost', body: [samplingTable(document)] },
@@ -49,9 +51,9 @@ const sentenceOf = ({ node, visibleMs, maxBytes }: Standby): string =>
 
 /** As many as there are ways to draw a line apart. */
 const LINES = [
-  { ink: 'accent', shape: 'line', type: 'solid' },
-  { ink: 'text', shape: 'dashes', type: 'dashed' },
-  { ink: 'muted', shape: 'dots', type: 'dotted' },
+  { ink: 'accent', shape: 'line', dashes: 'solid' },
+  { ink: 'text', shape: 'dashes', dashes: 'dashed' },
+  { ink: 'muted', shape: 'dots', dashes: 'dotted' },
 ] as const
 
 const lineOf = (at: number): (typeof LINES)[number] => LINES[at % LINES.length] ?? LINES[0]
@@ -59,45 +61,40 @@ const lineOf = (at: number): (typeof LINES)[number] => LINES[at % LINES.length] 
 function curveFigure(standbys: readonly Standby[]): Figure {
   const beginAt = standbys.reduce((first, { curve }) => Math.min(first, curve[0]?.at ?? Infinity), Infinity)
   const endAt = standbys.reduce((last, { curve }) => Math.max(last, curve.at(-1)?.at ?? -Infinity), -Infinity)
-  const interval = 2 ** Math.ceil(Math.log2(mostBytes(standbys) / 8))
+  const frame = frameOf({ top: 16, height: 248, left: 92 })
+  const x = linear([0, Math.max(10, Math.ceil((endAt - beginAt) / 10) * 10)], [frame.left, frame.right])
+  const y = bytesScale(standbys, [frame.bottom, frame.top])
   return {
     id: 'lag',
     label: 'Bytes that each standby was behind, over time',
-    height: 320,
     caption:
       'WAL of acknowledged commits that a standby had not replayed, each time it was looked at. Time counts from the first look after the first commit.',
     key: standbys.map(({ node }, at): KeyEntry => ({ text: node, ink: lineOf(at).ink, shape: lineOf(at).shape })),
     numbers: numbersOf(standbys, { beginAt, endAt }),
-    option: {
-      grid: { top: 16, left: 92, right: 24, bottom: 56 },
-      xAxis: xAxis({
-        name: 'time',
-        format: formatTime,
-        min: 0,
-        max: Math.max(10, Math.ceil((endAt - beginAt) / 10) * 10),
-      }),
-      yAxis: yAxis({
-        name: 'behind',
-        nameGap: 68,
-        format: formatBytes,
-        min: 0,
-        interval,
-        max: interval * Math.ceil(mostBytes(standbys) / interval),
-      }),
-      series: standbys.map(({ curve }, at) => ({
-        type: 'line',
-        silent: true,
-        showSymbol: false,
-        step: 'end',
-        lineStyle: { color: INKS[lineOf(at).ink], type: lineOf(at).type, width: 2 },
-        data: thinned(curve, (endAt - beginAt) / MOST_BUCKETS).map(point => [point.at - beginAt, point.bytes]),
-      })),
-    },
+    frame,
+    drawing: [
+      yAxis(frame, { name: 'behind', scale: y, format: formatBytes }),
+      xAxis(frame, { name: 'time', scale: x, format: formatTime }),
+      ...standbys.map(({ curve }, at) =>
+        steps(
+          thinned(curve, (endAt - beginAt) / MOST_BUCKETS).map(point => ({
+            x: x.at(point.at - beginAt),
+            y: y.at(point.bytes),
+          })),
+          lineOf(at),
+        ),
+      ),
+    ],
   }
 }
 
-/** Of all standbys, and never 0. The steps of its axis are a power of two, so that the axis has whole kB: 4 to 8 steps. */
-const mostBytes = (standbys: readonly Standby[]): number => Math.max(8, ...standbys.map(({ maxBytes }) => maxBytes))
+/** Labelled at a power of two and its multiples, so that the labels are whole kB: 4 to 8 steps. */
+function bytesScale(standbys: readonly Standby[], pixels: readonly [number, number]): Scale {
+  const most = Math.max(8, ...standbys.map(({ maxBytes }) => maxBytes))
+  const step = 2 ** Math.ceil(Math.log2(most / 8))
+  const count = Math.ceil(most / step)
+  return { ...linear([0, count * step], pixels), ticks: Array.from({ length: count + 1 }, (_, at) => at * step) }
+}
 
 const formatTime = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
 

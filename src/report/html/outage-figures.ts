@@ -3,31 +3,29 @@
  */
 import { formatMs } from '../format.ts'
 import { percentile } from '../../measure/statistics.ts'
-import { boxes, decadesAround, markSeries, roomForMarks, xAxis, yAxis, type Box } from './axes.ts'
+import { xAxis, yAxis } from './axes.ts'
 import type { Figure } from './figure.ts'
-import { INKS } from './inks.ts'
+import type { Markup } from './markup.ts'
+import { marksOver, roomForMarks } from './marks.ts'
 import type { Bin, OutageWindow, Point } from './outage-window.ts'
+import { frameOf, type Frame } from './plot.ts'
+import { decadesAround, linear, linearAround, type Scale } from './scales.ts'
+import { bar, diamond, dot, told, triangle } from './shapes.ts'
 import { figure, loss } from './table.ts'
 
 const PLOT_PX = 230
-const BELOW_PX = 56
-const LEFT_PX = 84
 
 /** Acknowledgements upwards and errors downwards, by bin. */
 export function answersFigure(window: OutageWindow, id: string): Figure {
   const { bins, binMs, marks } = window
-  const stack = (of: (bin: Bin) => readonly [number, number]): Box[] =>
-    bins.flatMap(bin => {
-      const [y0, y1] = of(bin)
-      return y0 === y1 ? [] : [{ x0: bin.atMs, x1: bin.atMs + binMs, y0, y1 }]
-    })
-  const top = roomForMarks(marks)
-  const format = (value: number): string => String(Math.abs(value))
+  const frame = frameOf({ top: roomForMarks(marks), height: PLOT_PX })
+  const x = timeScale(window, frame)
+  const most = Math.max(1, ...bins.map(({ kept, lost }) => kept + lost))
+  const y = linearAround([Math.min(0, ...bins.map(bin => -errorsOf(bin))), most], [frame.bottom, frame.top])
+  const whole = { ...y, ticks: y.ticks.filter(Number.isInteger) }
   return {
     id,
-    startAt: startOf(window),
     label: `Acknowledgements and errors in each ${binMs} ms around the outage`,
-    height: top + PLOT_PX + BELOW_PX,
     caption: `What the client was told in each ${binMs} ms: acknowledgements upwards, errors downwards. Time counts from the fault. The shaded bands are the phases of the outage.`,
     key: [
       { text: 'acknowledged', ink: 'accent' },
@@ -35,54 +33,40 @@ export function answersFigure(window: OutageWindow, id: string): Figure {
       { text: 'error: indeterminate, failed, or no connection', ink: 'muted' },
     ],
     numbers: numbersOf(window),
-    option: {
-      grid: { top, left: LEFT_PX, right: 16, bottom: BELOW_PX },
-      xAxis: timeAxis(window),
-      yAxis: yAxis({ name: `answers per ${binMs} ms`, format, minInterval: 1 }),
-      series: [
-        markSeries(marks),
-        {
-          ...boxes(
-            stack(({ kept }) => [0, kept]),
-            { color: INKS.accent, gapPx: 1 },
-          ),
-          z: 3,
-        },
-        {
-          ...boxes(
-            stack(({ kept, lost }) => [kept, kept + lost]),
-            { color: INKS.loss, gapPx: 1 },
-          ),
-          z: 3,
-        },
-        {
-          ...boxes(
-            stack(bin => [-errorsOf(bin), 0]),
-            { color: INKS.muted, gapPx: 1 },
-          ),
-          z: 3,
-        },
-      ],
-    },
+    frame,
+    drawing: [
+      marksOver(frame, x.at, marks),
+      yAxis(frame, { name: `answers per ${binMs} ms`, scale: whole, format: value => String(Math.abs(value)) }),
+      xAxis(frame, { name: 'time since the fault', scale: x, format: formatTime }),
+      ...bins.map(bin => binBars(bin, { left: x.at(bin.atMs), right: x.at(bin.atMs + binMs) - 1, y: y.at })),
+    ],
   }
 }
 
-/** The end of the outage: with it in view, so is what comes before. */
-const startOf = ({ marks, fromMs, toMs }: OutageWindow): number =>
-  (Math.max(...marks.map(({ at }) => at)) - fromMs) / (toMs - fromMs)
+function binBars(bin: Bin, { left, right, y }: BinPlace): Markup {
+  const { atMs, kept, lost } = bin
+  const errors = errorsOf(bin)
+  const text = `${formatTime(atMs)}: ${kept + lost} acknowledged${lost > 0 ? `, ${lost} of them lost` : ''}, errors ${errors}`
+  return told(text, [
+    ...(kept > 0 ? [bar({ left, right, top: y(kept), bottom: y(0) }, 'accent')] : []),
+    ...(lost > 0 ? [bar({ left, right, top: y(kept + lost), bottom: y(kept) }, 'loss')] : []),
+    ...(errors > 0 ? [bar({ left, right, top: y(0), bottom: y(-errors) }, 'muted')] : []),
+  ])
+}
+
+interface BinPlace {
+  readonly left: number
+  readonly right: number
+  readonly y: Scale['at']
+}
 
 const errorsOf = ({ indeterminate, failed, refused }: Bin): number => indeterminate + failed + refused
 
-const timeAxis = ({ fromMs, toMs }: OutageWindow): object =>
-  xAxis({
-    name: 'time since the fault',
-    format: value => (value === 0 ? '0' : formatTime(value)),
-    min: fromMs,
-    max: toMs,
-  })
+const timeScale = ({ fromMs, toMs }: OutageWindow, { left, right }: Frame): Scale =>
+  linear([fromMs, toMs], [left, right])
 
-/** `-120 ms`, `1.5 s`. */
-const formatTime = (ms: number): string => (Math.abs(ms) < 1000 ? `${ms} ms` : `${ms / 1000} s`)
+/** `-120 ms`, `0`, `1.5 s`. */
+const formatTime = (ms: number): string => (ms === 0 ? '0' : Math.abs(ms) < 1000 ? `${ms} ms` : `${ms / 1000} s`)
 
 const numbersOf = ({ bins, binMs }: OutageWindow): NonNullable<Figure['numbers']> => ({
   caption: `What the client was told in each ${binMs} ms; time counts from the fault`,
@@ -116,45 +100,46 @@ export function latencyFigure(window: OutageWindow, id: string): Figure {
     shown.length < points.length
       ? ` Of ${points.length} writes ${shown.length} are drawn: the lost, the indeterminate and every ${stepOf(points)}th of the others.`
       : ''
-  const top = roomForMarks(marks)
-  const of = (kind: Point['kind']): number[][] =>
-    shown.filter(point => point.kind === kind).map(({ dueMs, latencyMs }) => [dueMs, latencyMs])
-  const scatter = { type: 'scatter', silent: true, z: 3, clip: true }
+  const frame = frameOf({ top: roomForMarks(marks), height: PLOT_PX })
+  const x = timeScale(window, frame)
+  const y = decadesAround(
+    shown.map(({ latencyMs }) => latencyMs),
+    [frame.bottom, frame.top],
+  )
+  const has = (kind: Point['kind']): boolean => shown.some(point => point.kind === kind)
   return {
     id,
-    startAt: startOf(window),
     label: 'Latency of each write around the outage, on a logarithmic scale',
-    height: top + PLOT_PX + BELOW_PX,
     caption: `How long each write took, from the instant when it was due. A write that was due early in the outage waited for all of it.${thinning} The numbers are in the table of the plot before and in the table of latencies.`,
     key: [
       { text: 'acknowledged', ink: 'accent', shape: 'dot' },
-      ...(of('lost').length > 0 ? [{ text: 'acknowledged, and lost', ink: 'loss', shape: 'triangle' } as const] : []),
-      ...(of('indeterminate').length > 0 ? [{ text: 'indeterminate', ink: 'muted', shape: 'diamond' } as const] : []),
+      ...(has('lost') ? [{ text: 'acknowledged, and lost', ink: 'loss', shape: 'triangle' } as const] : []),
+      ...(has('indeterminate') ? [{ text: 'indeterminate', ink: 'muted', shape: 'diamond' } as const] : []),
     ],
-    option: {
-      grid: { top, left: LEFT_PX, right: 16, bottom: BELOW_PX },
-      xAxis: timeAxis(window),
-      yAxis: yAxis({
-        name: 'latency, logarithmic',
-        format: formatTime,
-        type: 'log',
-        ...decadesAround(shown.map(({ latencyMs }) => latencyMs)),
-      }),
-      series: [
-        markSeries(marks),
-        { ...scatter, symbolSize: 5, itemStyle: { color: INKS.accent }, data: of('kept') },
-        { ...scatter, symbol: 'triangle', symbolSize: 7, itemStyle: { color: INKS.loss }, data: of('lost') },
-        {
-          ...scatter,
-          symbol: 'diamond',
-          symbolSize: 10,
-          itemStyle: { color: INKS.page, borderColor: INKS.muted, borderWidth: 2, opacity: 1 },
-          data: of('indeterminate'),
-        },
-      ],
-    },
+    frame,
+    drawing: [
+      marksOver(frame, x.at, marks),
+      yAxis(frame, { name: 'latency, logarithmic', scale: y, format: formatTime }),
+      xAxis(frame, { name: 'time since the fault', scale: x, format: formatTime }),
+      ...KINDS.flatMap(kind => shown.filter(point => point.kind === kind)).map(point =>
+        told(`due at ${formatTime(Math.round(point.dueMs))}, ${WORDS[point.kind]} after ${formatMs(point.latencyMs)}`, [
+          SHAPES[point.kind](x.at(point.dueMs), y.at(point.latencyMs)),
+        ]),
+      ),
+    ],
   }
 }
+
+const WORDS = { kept: 'acknowledged', lost: 'acknowledged and lost,', indeterminate: 'indeterminate' } as const
+
+const SHAPES: Readonly<Record<Point['kind'], (x: number, y: number) => Markup>> = {
+  kept: (x, y) => dot({ x, y, size: 5 }, 'accent'),
+  lost: (x, y) => triangle({ x, y, size: 8 }, 'loss'),
+  indeterminate: (x, y) => diamond({ x, y, size: 10 }, 'muted'),
+}
+
+/** What is rarer covers what is not. */
+const KINDS = ['kept', 'lost', 'indeterminate'] as const
 
 const stepOf = (points: readonly Point[]): number => Math.ceil(points.length / MOST_POINTS)
 

@@ -5,8 +5,8 @@
 import { measureOutage, type Outage } from '../../measure/outage.ts'
 import type { Write } from '../../history/history.ts'
 import type { TrialResult } from '../../experiments/trial.ts'
-import type { Mark } from './axes.ts'
 import { formatMs } from '../format.ts'
+import type { Mark } from './marks.ts'
 
 /** So much is drawn before and after the outage, where the run lasted that long: milliseconds, or a part of the outage. */
 const AROUND = { leastMs: 500, ofOutage: 0.25 }

@@ -1,56 +1,55 @@
 /**
- * A plot as inline SVG, drawn by echarts without a browser. Pure.
+ * A plot as inline SVG. Pure.
  */
-import type { EChartsCoreOption } from 'echarts/core'
-import { INKS, withVariables } from './inks.ts'
-import { escapeHtml, trusted, type Markup } from './markup.ts'
+import { paint } from './inks.ts'
+import { markup, type Markup } from './markup.ts'
 
 /** The width in pixels that every plot is drawn for; the page scales it, and never below what can be read. */
 export const PLOT_WIDTH = 920
 
 /** Of the text in a plot, in pixels: still 11 where the page is narrow and the plot is scaled to 800. */
-export const FONT_SIZE = 13
+const FONT_SIZE = 13
+
+/** Below the frame: the labels of the axis and its name. */
+const BELOW_PX = 56
 
 export interface Plot {
-  /** Unique on its page. */
-  readonly id: string
   /** What a screen reader says instead of the plot. */
   readonly label: string
-  /** In pixels. */
+  readonly frame: Frame
+  /** Axes, marks and shapes, in pixels. What comes later covers what was before. */
+  readonly drawing: readonly Markup[]
+}
+
+/** Between the axes: the edges, in pixels from the upper left corner of the plot. */
+export interface Frame {
+  readonly left: number
+  readonly right: number
+  readonly top: number
+  readonly bottom: number
+}
+
+/** Draws the plot. */
+export function plotOf({ label, frame, drawing }: Plot): Markup {
+  const height = frame.bottom + BELOW_PX
+  return markup`<svg role="img" aria-label="${label}" width="${PLOT_WIDTH}" height="${height}" viewBox="0 0 ${PLOT_WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="${FONT_SIZE}" fill="${paint('text')}">
+${drawing}</svg>`
+}
+
+/** A frame below `top` with room beside it for labels and names. */
+export const frameOf = ({ top, height, left = 84, right = 32 }: FrameOptions): Frame => ({
+  left,
+  right: PLOT_WIDTH - right,
+  top,
+  bottom: top + height,
+})
+
+/** In pixels. */
+export interface FrameOptions {
+  readonly top: number
   readonly height: number
-  readonly option: EChartsCoreOption
+  /** @default 84 */
+  readonly left?: number
+  /** @default 32 */
+  readonly right?: number
 }
-
-/** Draws the plot. echarts is loaded here and not before: most commands never draw. */
-export async function drawPlot({ id, label, height, option }: Plot): Promise<Markup> {
-  const [core, charts, components, renderers] = await Promise.all([
-    import('echarts/core'),
-    import('echarts/charts'),
-    import('echarts/components'),
-    import('echarts/renderers'),
-  ])
-  core.use([charts.BarChart, charts.CustomChart, charts.LineChart, charts.ScatterChart])
-  core.use([components.GridComponent, renderers.SVGRenderer])
-  const chart = core.init(null, null, { renderer: 'svg', ssr: true, width: PLOT_WIDTH, height })
-  try {
-    chart.setOption({
-      animation: false,
-      textStyle: { color: INKS.text, fontSize: FONT_SIZE, fontFamily: 'system-ui, sans-serif' },
-      ...option,
-    })
-    return trusted(labelled(chart.renderToSVGString(), { id, label }))
-  } finally {
-    chart.dispose()
-  }
-}
-
-/**
- * Without what echarts writes for its own script, for a pointer, and for a file of its own. The ids begin with the plot's:
- * echarts counts its own through the whole process. So the same plot is the same text.
- */
-const labelled = (svg: string, { id, label }: Pick<Plot, 'id' | 'label'>): string =>
-  withVariables(svg)
-    .replaceAll(/<style[^]*?<\/style>/g, '')
-    .replaceAll(/ (?:ecmeta_\w+|class|xmlns(?::\w+)?)="[^"]*"/g, '')
-    .replaceAll(/\bzr\d+-/g, () => `${id}-`)
-    .replace('<svg ', () => `<svg role="img" aria-label="${escapeHtml(label)}" `)

@@ -44,8 +44,6 @@ figcaption { max-width: 46rem; margin-top: .5rem; color: var(--muted); font-size
 .key { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0 0 .5rem; padding: 0; list-style: none; font-size: .875rem; }
 .key li { display: flex; align-items: baseline; }
 .swatch { flex: none; margin-right: .4rem; }
-.plot { position: relative; }
-.start { position: absolute; top: 0; width: 1px; height: 1px; scroll-initial-target: nearest; }
 .scroll > table { margin: .25rem 0 1rem; min-width: min(100%, 30rem); }
 table { border-collapse: collapse; font-size: .9375rem; font-variant-numeric: tabular-nums; }
 caption { padding: .25rem 0 .5rem; color: var(--muted); text-align: left; font-size: .9375rem; }

@@ -4,62 +4,77 @@
 import type { Phases } from '../../measure/outage.ts'
 import type { FailoverRecord } from '../../measure/record.ts'
 import type { TrialsDocument } from '../../measure/trials.ts'
-import { formatMs } from '../format.ts'
-import { markSeries, roomForMarks, xAxis, yAxis } from './axes.ts'
+import { formatCount, formatMs } from '../format.ts'
+import { xAxis, yAxis } from './axes.ts'
 import type { Figure } from './figure.ts'
-import { INKS, type Ink } from './inks.ts'
-import { PLOT_WIDTH } from './plot.ts'
+import type { Ink } from './inks.ts'
+import { markup, type Markup } from './markup.ts'
+import { marksOver, roomForMarks } from './marks.ts'
+import { frameOf } from './plot.ts'
+import { linear, linearAround, type Scale } from './scales.ts'
+import { bar, dot, told, triangle } from './shapes.ts'
 
-const LEFT_PX = 84
-const RIGHT_PX = 24
 const DOT_PX = 13
 
 /** Each trial a dot at its outage; dots that would cover each other stand on each other. */
 export function spreadFigure({ trials, outageMs }: TrialsDocument): Figure | undefined {
   if (outageMs === null) return undefined
-  const measured = trials.flatMap(({ outageMs: ms, writes }) => (ms === null ? [] : [{ ms, hasLost: writes.lost > 0 }]))
+  const measured = trials.flatMap(({ outageMs: ms, writes }, at) =>
+    ms === null ? [] : [{ ms, lost: writes.lost, number: at + 1 }],
+  )
   const span = outageMs.max - outageMs.min || outageMs.max || 1
-  const [min, max] = [Math.max(0, Math.floor(outageMs.min - span / 10)), Math.ceil(outageMs.max + span / 4)]
-  const dots = stacked(measured, ((max - min) * DOT_PX) / (PLOT_WIDTH - LEFT_PX - RIGHT_PX))
-  const highest = Math.max(...dots.map(({ level }) => level))
   const marks = [{ at: outageMs.median, text: `median: ${formatMs(outageMs.median)}` }]
-  const of = (hasLost: boolean): number[][] => dots.filter(dot => dot.hasLost === hasLost).map(d => [d.ms, d.level])
-  const scatter = { type: 'scatter', silent: true, z: 3, symbolSize: DOT_PX - 3 }
-  const anyLost = measured.some(({ hasLost }) => hasLost)
+  const { left, right } = frameOf({ top: 0, height: 0 })
+  const ends = [Math.max(0, Math.floor(outageMs.min - span / 10)), Math.ceil(outageMs.max + span / 4)] as const
+  const scale = linear(ends, [left, right])
+  const dots = stacked(measured.map(trial => ({ ...trial, x: scale.at(trial.ms) })))
+  const levels = Math.max(...dots.map(({ level }) => level)) + 1
+  const frame = frameOf({ top: roomForMarks(marks), height: 20 + levels * (DOT_PX + 1) })
   return {
     id: 'outages',
     label: 'The outage of each trial, and their median',
-    height: roomForMarks(marks) + 20 + (highest + 1) * (DOT_PX + 1) + 60,
     caption: `The outage of each of ${measured.length} trials: from ${formatMs(outageMs.min)} to ${formatMs(outageMs.max)}, median ${formatMs(outageMs.median)}. The table of trials has the numbers.`,
     key: [
       { text: 'a trial', ink: 'accent', shape: 'dot' },
-      ...(anyLost ? [{ text: 'a trial that lost acknowledged writes', ink: 'loss', shape: 'triangle' } as const] : []),
+      ...(measured.some(({ lost }) => lost > 0)
+        ? [{ text: 'a trial that lost acknowledged writes', ink: 'loss', shape: 'triangle' } as const]
+        : []),
     ],
-    option: {
-      grid: { top: roomForMarks(marks), left: LEFT_PX, right: RIGHT_PX, bottom: 56 },
-      xAxis: xAxis({ name: 'outage', format: formatAxisMs, min, max }),
-      yAxis: { type: 'value', show: false, min: -0.7, max: highest + 0.7 },
-      series: [
-        markSeries(marks),
-        { ...scatter, itemStyle: { color: INKS.accent, opacity: 1 }, data: of(false) },
-        { ...scatter, symbol: 'triangle', itemStyle: { color: INKS.loss, opacity: 1 }, data: of(true) },
-      ],
-    },
+    frame,
+    drawing: [
+      marksOver(frame, scale.at, marks),
+      xAxis(frame, { name: 'outage', scale, format: formatAxisMs }),
+      ...dots.map(trial => trialDot(trial, frame.bottom - 10 - (trial.level + 0.5) * (DOT_PX + 1))),
+    ],
   }
+}
+
+function trialDot({ number, ms, lost, x }: TrialDot, y: number): Markup {
+  const point = { x, y, size: DOT_PX - 3 }
+  return told(`trial ${number}: ${formatMs(ms)}, lost ${formatCount(lost)}`, [
+    lost > 0 ? triangle(point, 'loss') : dot(point, 'accent'),
+  ])
+}
+
+interface TrialDot {
+  readonly number: number
+  readonly ms: number
+  readonly lost: number
+  readonly x: number
 }
 
 const formatAxisMs = (value: number): string => (value < 1000 ? `${value} ms` : `${value / 1000} s`)
 
-/** Puts each dot on the lowest level where none is nearer than `apart`, in the units of the axis. */
-function stacked<T extends { readonly ms: number }>(dots: readonly T[], apart: number): (T & { level: number })[] {
+/** Puts each dot on the lowest level where it covers no other. */
+function stacked(dots: readonly TrialDot[]): (TrialDot & { readonly level: number })[] {
   const lastOn: number[] = []
   return dots
-    .toSorted((a, b) => a.ms - b.ms)
-    .map(dot => {
-      const free = lastOn.findIndex(last => dot.ms - last >= apart)
+    .toSorted((a, b) => a.x - b.x)
+    .map(trial => {
+      const free = lastOn.findIndex(last => trial.x - last >= DOT_PX)
       const level = free === -1 ? lastOn.length : free
-      lastOn[level] = dot.ms
-      return { ...dot, level }
+      lastOn[level] = trial.x
+      return { ...trial, level }
     })
 }
 
@@ -68,36 +83,50 @@ export const PHASES: readonly { readonly name: keyof Phases; readonly ink: Ink; 
   { name: 'detectMs', ink: 'detect', text: 'detect' },
   { name: 'fenceMs', ink: 'fence', text: 'fence' },
   { name: 'promoteMs', ink: 'promote', text: 'promote' },
-  { name: 'firstWriteMs', ink: 'firstWrite', text: 'first write' },
+  { name: 'firstWriteMs', ink: 'first-write', text: 'first write' },
 ]
+
+/** More labels than this do not fit beside each other. */
+const MOST_LABELS = 30
 
 /** A bar a trial, made of its phases. */
 export function phasesFigure(trials: readonly FailoverRecord[]): Figure {
+  const frame = frameOf({ top: 16, height: 228 })
+  const highest = Math.max(1, ...trials.map(({ outageMs }) => outageMs ?? 0))
+  const y = linearAround([0, highest], [frame.bottom, frame.top])
+  const stepPx = (frame.right - frame.left) / trials.length
+  const middle = (number: number): number => frame.left + (number - 0.5) * stepPx
+  const every = Math.ceil(trials.length / MOST_LABELS)
+  const numbers = trials.map((_, at) => at + 1).filter((_, at) => at % every === 0)
   return {
     id: 'phases-by-trial',
     label: 'The phases of the outage in each trial',
-    height: 300,
     caption:
       'Of what each outage is made: a bar a trial, its phases from the bottom upwards in the order in which they happen. The table of trials has the numbers.',
     key: PHASES.map(({ ink, text }) => ({ ink, text })),
-    option: {
-      grid: { top: 16, left: LEFT_PX, right: RIGHT_PX, bottom: 56 },
-      xAxis: {
-        ...xAxis({ name: 'trial', format: String }),
-        axisTick: { show: false },
-        axisLabel: { color: INKS.muted, fontSize: 13 },
-        type: 'category',
-        data: trials.map((_, at) => String(at + 1)),
-      },
-      yAxis: yAxis({ name: 'outage', format: formatAxisMs }),
-      series: PHASES.map(({ name, ink }) => ({
-        type: 'bar',
-        stack: 'outage',
-        silent: true,
-        barMaxWidth: 44,
-        itemStyle: { color: INKS[ink], borderColor: INKS.page, borderWidth: 1 },
-        data: trials.map(({ phases }) => phases?.[name] ?? 0),
-      })),
-    },
+    frame,
+    drawing: [
+      yAxis(frame, { name: 'outage', scale: y, format: formatAxisMs }),
+      ...trials.map((trial, at) => phasesBar(trial, { y: y.at, x: middle(at + 1), width: Math.min(44, stepPx * 0.8) })),
+      xAxis(frame, { name: 'trial', scale: { at: middle, ticks: numbers }, format: String }),
+    ],
   }
+}
+
+function phasesBar({ phases }: FailoverRecord, { y, x, width }: BarPlace): Markup {
+  if (phases === null) return markup``
+  const text = PHASES.map(phase => `${phase.text} ${formatMs(phases[phase.name])}`).join(', ')
+  const ends = PHASES.map((_, at) => PHASES.slice(0, at + 1).reduce((sum, { name }) => sum + phases[name], 0))
+  return told(
+    text,
+    PHASES.map(({ ink }, at) =>
+      bar({ left: x - width / 2, right: x + width / 2, top: y(ends[at] ?? 0), bottom: y(ends[at - 1] ?? 0) }, ink),
+    ),
+  )
+}
+
+interface BarPlace {
+  readonly x: number
+  readonly width: number
+  readonly y: Scale['at']
 }

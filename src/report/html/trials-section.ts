@@ -11,12 +11,12 @@ import { figure, loss, table, type Cell } from './table.ts'
 import { PHASES, phasesFigure, spreadFigure } from './trial-figures.ts'
 
 /** The section on all trials. */
-export async function trialsSection(document: TrialsDocument): Promise<Section> {
+export function trialsSection(document: TrialsDocument): Section {
   const spread = spreadFigure(document)
   return {
     title: 'Trials',
     body: [
-      ...(spread === undefined ? [] : [await figureOf(spread), await figureOf(phasesFigure(document.trials))]),
+      ...(spread === undefined ? [] : [figureOf(spread), figureOf(phasesFigure(document.trials))]),
       spreadTable(document),
       trialsTable(document),
     ],

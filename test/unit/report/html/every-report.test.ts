@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { toJson } from '../../../../src/report/json.ts'
 import { downloadLink } from '../../../../src/report/html/embed.ts'
-import { INKS, variableOf, type Ink } from '../../../../src/report/html/inks.ts'
+import { INKS } from '../../../../src/report/html/inks.ts'
 import { durabilityReport, failoverReport, lagReport } from '../../../../src/report/html/reports.ts'
 import { STYLE } from '../../../../src/report/html/style.ts'
 import { sampleDurability, sampleLag, sampleRecord, sampleRun, textOf } from '../../../support/report-samples.ts'
@@ -69,7 +69,7 @@ describe('every report', () => {
     expect(textOf(html)).toContain('The record (23 MB of JSON) is longer than a link may be')
   })
 
-  test.each(Object.keys(INKS) as Ink[])('has the colour %s in the light and in the dark scheme', ink => {
-    expect(STYLE.split(`${variableOf(ink)}: #`)).toHaveLength(3)
+  test.each(INKS)('has the colour %s in the light and in the dark scheme', ink => {
+    expect(STYLE.split(`--${ink}: #`)).toHaveLength(3)
   })
 })

@@ -40,6 +40,14 @@ describe('the report on a failover', () => {
     expect(html.match(/<figcaption>/g)).toHaveLength(2)
   })
 
+  test('says of each bar and each point what it is, to a pointer that rests on it', async () => {
+    const html = await failoverReport({ document: sampleRecord(), runs: [sampleRun()] })
+    const told = [...html.matchAll(/<title>([^<]*)/g)].map(([, text]) => text)
+    expect(told).toContain('-20 ms: 1 acknowledged, 1 of them lost, errors 0')
+    expect(told).toContain('due at -20 ms, acknowledged and lost, after 1.5 ms')
+    expect(told).toContain('due at -2 ms, indeterminate after 4.0 ms')
+  })
+
   test('is red where something acknowledged is gone, and nowhere else', async () => {
     const durable = sampleRecord({ lostIds: [], verdict: 'durable', writes: { ...sampleRecord().writes, lost: 0 } })
     const calm = await failoverReport({ document: durable, runs: [{ ...sampleRun(), record: durable }] })
@@ -70,6 +78,8 @@ describe('the report on a failover', () => {
     const html = await failoverReport({ document: summariseTrials(records, 3), runs })
     expect(plotsOf(html)).toHaveLength(4)
     expect(textOf(html)).toContain('median 80.0 ms, from 70.0 ms to 90.0 ms')
+    expect(html).toContain('<title>trial 2: 70.0 ms, lost 2</title><path ')
+    expect(html).toContain('<title>detect 40.0 ms, fence 1.0 ms, promote 34.0 ms, first write 5.0 ms</title><rect ')
     expect([...html.matchAll(/<h2>([^<]*)/g)].map(([, title]) => title).slice(0, 2)).toEqual([
       'Trials',
       'Trial 3: outage',
