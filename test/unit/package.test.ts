@@ -13,6 +13,8 @@ test('no version of pnpm is pinned, because any other would download that one fi
 })
 
 test('no script calls a package manager, so whichever runs the script is enough', () => {
-  const calling = Object.entries(manifest.scripts).filter(([, script]) => /(^|[;&|]) *(npm|npx|pnpm|yarn|bun) /.test(script))
+  const calling = Object.entries(manifest.scripts).filter(([, script]) =>
+    /(^|[;&|]) *(npm|npx|pnpm|yarn|bun) /.test(script),
+  )
   expect(calling).toEqual([])
 })
