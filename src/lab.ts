@@ -9,8 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { Cluster } from './cluster/cluster.ts'
 import { up } from './operations/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
-import { createDockerRuntime } from './runtime/docker/docker.ts'
-import { createLocalRuntime } from './runtime/local/local.ts'
+import type { DockerRuntime } from './runtime/docker/docker.ts'
 import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Variables } from './topology/interpolation.ts'
@@ -76,6 +75,12 @@ function packagedComposeFile(): string {
     hint: 'Name one with --file.',
   })
 }
+
+/** An adapter is loaded when it is asked for. */
+const createDockerRuntime = async (topology: Topology): Promise<DockerRuntime> =>
+  (await import('./runtime/docker/docker.ts')).createDockerRuntime(topology)
+const createLocalRuntime = async (topology: Topology): Promise<Runtime> =>
+  (await import('./runtime/local/local.ts')).createLocalRuntime(topology)
 
 interface Choice {
   readonly runtime: Runtime

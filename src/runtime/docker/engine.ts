@@ -1,7 +1,7 @@
 /**
  * Finding the Docker Engine, and Compose.
  */
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import { LabError, messageOf } from '../../errors.ts'
 import type { Variables } from '../../topology/interpolation.ts'
 import { lastLines, run } from '../command.ts'
@@ -14,6 +14,7 @@ const PING_TIMEOUT_MS = 2_000
  */
 export async function connectEngine(variables: Variables): Promise<Docker> {
   const host = variables['DOCKER_HOST'] || (await contextHost(variables))
+  const { default: Docker } = await import('dockerode') // here: it takes longer to load than everything else together
   const engine =
     host?.startsWith('unix://') === true ? new Docker({ socketPath: host.slice('unix://'.length) }) : new Docker()
   await ping(engine).catch((error: unknown) => {
