@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path/posix'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
-import tar from 'tar-stream'
+import { packTar, unpackTar } from 'modern-tar'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import type { CommandResult, NodeState } from '../runtime.ts'
 import { dockerError, statusCode } from './engine.ts'
@@ -104,10 +104,9 @@ export class Containers {
 
   /** The same with a text in it, which everybody in the container may read. */
   async write(service: string, path: string, content: string): Promise<void> {
-    const archive = tar.pack()
-    archive.entry({ name: basename(path), mode: 0o644 }, content)
-    archive.finalize()
-    await (await this.get(service)).putArchive(await buffer(archive), { path: dirname(path) })
+    const header = { name: basename(path), size: Buffer.byteLength(content), mode: 0o644 }
+    const archive = await packTar([{ header, body: content }])
+    await (await this.get(service)).putArchive(Buffer.from(archive), { path: dirname(path) })
   }
 
   /** Removes a service's container and its volume, whatever is there of them. */
@@ -137,12 +136,8 @@ export class Containers {
       throw dockerError(`cannot read ${path} of ${service}`, error)
     })
     if (archive === undefined) return undefined
-    const files = tar.extract()
-    Readable.from(archive)
-      .on('error', error => files.destroy(error))
-      .pipe(files)
-    for await (const file of files) return await buffer(file)
-    return undefined
+    const [file] = await unpackTar(await buffer(archive))
+    return file?.data === undefined ? undefined : Buffer.from(file.data)
   }
 
   /** One cannot exec in a container that is not running (409), so this runs another on the same volumes and networks. */
