@@ -36,7 +36,13 @@ export {
   type SamplingCost,
   type StandbyLag,
 } from '../measure/lag.ts'
-export { summariseCell, type CellTrial, type DurabilityCell, type DurabilityDocument } from '../measure/durability.ts'
+export {
+  isWhole,
+  summariseCell,
+  type CellTrial,
+  type DurabilityCell,
+  type DurabilityDocument,
+} from '../measure/durability.ts'
 export { summariseTrials, type TrialsDocument } from '../measure/trials.ts'
 export { percentile, spreadOf, summaryOf } from '../measure/statistics.ts'
 export { ruleFor, type Certainty } from '../postgres/sqlstate.ts'

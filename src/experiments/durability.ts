@@ -4,10 +4,10 @@
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { temporarySynchronous } from '../operations/synchronous.ts'
-import { isLabError } from '../errors.ts'
 import type { Synchronous } from '../postgres/synchronous.ts'
 import { summariseCell, type DurabilityCell, type DurabilityDocument } from '../measure/durability.ts'
 import { latenciesOf } from '../history/history.ts'
+import { wasInterrupted } from './interruption.ts'
 import { thisMachine, type RunTrialOptions } from './trial.ts'
 import { runTrials } from './trials.ts'
 
@@ -39,10 +39,11 @@ export async function runDurability(cluster: Cluster, options: DurabilityOptions
       onCell?.(cell)
     }
   } catch (error) {
-    if (!isLabError(error, 'INTERRUPTED') || cells.length === 0) throw error
+    if (!wasInterrupted(error, signal) || cells.length === 0) throw error
   }
   const { name: runtime } = cluster.runtime
-  return { version: 1, runtime, postgresVersion: serverVersion, load, cutMs, cells, machine: thisMachine() }
+  const requested = { settings: settings.length, trials: options.trials }
+  return { version: 1, runtime, postgresVersion: serverVersion, load, cutMs, requested, cells, machine: thisMachine() }
 }
 
 async function runCell(

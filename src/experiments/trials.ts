@@ -3,7 +3,7 @@
  */
 import { up } from '../operations/up.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { isLabError } from '../errors.ts'
+import { wasInterrupted } from './interruption.ts'
 import { runTrial, type RunTrialOptions, type WholeTrial } from './trial.ts'
 
 export interface RunTrialsOptions extends RunTrialOptions {
@@ -15,7 +15,8 @@ export interface RunTrialsOptions extends RunTrialOptions {
 }
 
 /**
- * Returns what each left. An interruption ends the series: what is done by then is returned, if anything is.
+ * Returns what each left. An interruption ends the series: the trials that are done by then are returned, if any is, and
+ * the one in the middle is not judged.
  * @throws LabError those of up and of a trial; INTERRUPTED before the first trial is done
  */
 export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Promise<readonly WholeTrial[]> {
@@ -34,7 +35,7 @@ export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Pr
     cluster.emit({ kind: 'progress', text: `${name}: bringing every node back` })
     await heal()
   } catch (error) {
-    if (!isLabError(error, 'INTERRUPTED') || results.length === 0) throw error
+    if (!wasInterrupted(error, options.signal) || results.length === 0) throw error
   }
   return results
 }

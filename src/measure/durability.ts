@@ -30,9 +30,15 @@ export interface DurabilityDocument {
   readonly load: FailoverRecord['load']
   /** For so long the standbys had been cut from WAL when the primary crashed. */
   readonly cutMs: number
+  /** How much was asked for; fewer are in `cells` when it was interrupted, or with fewer trials. */
+  readonly requested: { readonly settings: number; readonly trials: number }
   readonly cells: readonly DurabilityCell[]
   readonly machine: FailoverRecord['machine']
 }
+
+/** Whether every setting had all of its trials. */
+export const isWhole = ({ requested, cells }: Pick<DurabilityDocument, 'requested' | 'cells'>): boolean =>
+  cells.length === requested.settings && cells.every(({ n }) => n === requested.trials)
 
 /** One trial of a cell. */
 export interface CellTrial {

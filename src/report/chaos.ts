@@ -26,7 +26,7 @@ export const roundNarrator =
   (narrate: Narrator) =>
   ({ round, what, outageMs, lost, verdict, remark, problems }: ChaosRound): void => {
     const outage = outageMs === null ? 'none' : formatMs(outageMs)
-    const line = `${String(round).padStart(4)}  ${verdict.padEnd(7)}  outage ${outage.padStart(7)}  lost ${formatCount(lost).padStart(3)}  ${what}`
+    const line = `${String(round).padStart(4)}  ${verdict.padEnd(10)}  outage ${outage.padStart(7)}  lost ${formatCount(lost).padStart(3)}  ${what}`
     if (verdict === 'failed') narrate.loss(line)
     else narrate.say(line)
     if (remark !== null) narrate.say(`      ${firstLine(remark)}`)
@@ -47,7 +47,12 @@ export function narrateSoak(narrate: Narrator, { rounds, verdict, sync }: ChaosD
   const [acknowledged, lost] = [sum(rounds, 'acknowledged'), sum(rounds, 'lost')]
   narrate.say('')
   narrate.say(`acknowledged ${formatCount(acknowledged)} · lost ${formatCount(lost)} · sync ${sync}`)
-  narrate.say(claimOf(verdict, sync, rounds.length))
+  narrate.say(claimOf(verdict, sync, rounds.filter(round => round.verdict === 'held').length))
+  for (const which of ['skipped', 'not-struck', 'interrupted'] as const) {
+    const those = rounds.filter(round => round.verdict === which)
+    if (those.length > 0)
+      narrate.say(`${which} ${those.length}, which prove nothing: ${those.map(({ action }) => action).join(', ')}`)
+  }
 }
 
 function claimOf(verdict: Soak['verdict'], sync: ChaosDocument['sync'], rounds: number): string {

@@ -1,7 +1,7 @@
 /**
  * The price and the promise of synchronous commit, for people.
  */
-import type { DurabilityCell, DurabilityDocument } from '../measure/durability.ts'
+import { isWhole, type DurabilityCell, type DurabilityDocument } from '../measure/durability.ts'
 import { formatCount, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
 
@@ -17,7 +17,8 @@ export const cellNarrator =
   }
 
 /** Prints the table, and what its columns mean. */
-export function narrateDurability(narrate: Narrator, { cells, load, cutMs }: DurabilityDocument): void {
+export function narrateDurability(narrate: Narrator, document: DurabilityDocument): void {
+  const { cells, load, cutMs, requested } = document
   narrate.table(
     [
       'synchronous_commit',
@@ -45,6 +46,10 @@ export function narrateDurability(narrate: Narrator, { cells, load, cutMs }: Dur
     ]),
   )
   narrate.say('')
+  if (!isWhole(document))
+    narrate.say(
+      `Interrupted: ${cells.length} of ${requested.settings} settings, ${requested.trials} ${requested.trials === 1 ? 'trial' : 'trials'} each asked for; what was not done is not judged.`,
+    )
   narrate.say(
     `${load.ratePerSecond} writes a second over ${load.connections} connections; commit p50 and p99 of as many writes as told, before the cut.`,
   )

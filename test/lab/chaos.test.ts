@@ -4,29 +4,22 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { healthy, readSynchronous, changeSynchronous, waitUntil, type Cluster } from '../../src/index.ts'
+import { hasRole, healthy, readSynchronous, changeSynchronous, waitUntil, type Cluster } from '../../src/index.ts'
 import type { ChaosDocument } from '../../src/report/chaos.ts'
 import { judgeRound, type Terms } from '../../src/experiments/chaos/checks.ts'
 import { readOwnResources } from '../../src/experiments/chaos/evidence.ts'
 import { Ledger } from '../../src/experiments/chaos/ledger.ts'
 import { plan, type Plan } from '../../src/experiments/chaos/plan.ts'
 import { playRound, type RoundSetting } from '../../src/experiments/chaos/round.ts'
-import { runSoak, type ChaosRound, type SoakOptions } from '../../src/experiments/chaos/soak.ts'
+import { runSoak, verdictOf, type ChaosRound } from '../../src/experiments/chaos/soak.ts'
+import { SOAKS } from '../support/soaks.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
-import {
-  describeEachRuntime,
-  startTestCluster,
-  TEST_STATE_DIR,
-  TIMEOUT_MS,
-  type TestRuntime,
-} from '../support/runtimes.ts'
+import { describeEachRuntime, startTestCluster, TEST_STATE_DIR, TIMEOUT_MS } from '../support/runtimes.ts'
 
-const SOAK_TIMEOUT_MS = 300_000
+/** Two minutes when the machine is quiet. */
+const SOAK_TIMEOUT_MS = 600_000
 
 const LOAD = { ratePerSecond: 200, connections: 4 }
-
-const soakOf = (runtime: TestRuntime): Pick<SoakOptions, 'seed' | 'rounds' | 'sync'> =>
-  runtime === 'docker' ? { seed: 5, rounds: 2, sync: 'quorum' } : { seed: 2, rounds: 6, sync: 'asynchronous' }
 
 describeEachRuntime(
   'chaos',
@@ -36,7 +29,7 @@ describeEachRuntime(
       { timeout: SOAK_TIMEOUT_MS },
       async () => {
         await using cluster = await startTestCluster(runtime)
-        const asked = soakOf(runtime)
+        const asked = runtime === 'docker' ? SOAKS.docker : SOAKS.local
         const before = { standbys: 'one', synchronousCommit: 'remote_apply' } as const
         await changeSynchronous(cluster, before, { timeoutMs: TIMEOUT_MS })
         const told: ChaosRound[] = []
@@ -45,7 +38,7 @@ describeEachRuntime(
         expect(soak.verdict).toBe('held')
         expect(soak.rounds).toEqual(told)
         expect(told.map(round => round.plan)).toEqual(told.map((_, at) => plan(asked.seed, at + 1)))
-        expect(told).toHaveLength(asked.rounds!)
+        expect(told).toHaveLength(asked.rounds)
         for (const round of told) {
           expect(round, round.what).toMatchObject({ verdict: 'held', problems: [] })
           expect(round.acknowledged, round.what).toBeGreaterThan(20)
@@ -100,6 +93,32 @@ describeEachRuntime(
           `slots follow the roles: ${standby}, a standby, has a slot nobody that nobody needs`,
         ].sort(),
       )
+    })
+  },
+  ['local'],
+)
+
+describeEachRuntime(
+  'a round of chaos, interrupted after the promotion',
+  runtime => {
+    test('is interrupted, not failed: what is lost is in no record', { timeout: SOAK_TIMEOUT_MS }, async () => {
+      await using cluster = await startTestCluster(runtime)
+      const user = new AbortController()
+      const watching: Promise<unknown>[] = []
+      cluster.onEvent(event => {
+        if (event.kind !== 'sql' || !event.text.includes('pg_promote')) return
+        const promoted = hasRole(cluster, event.node, 'primary')
+        watching.push(waitUntil(promoted, { timeoutMs: TIMEOUT_MS, intervalMs: 1 }).then(() => user.abort()))
+      })
+      const crashed: Plan = { ...aPlan(1, 'crash'), beside: 'cut-standbys', cutMs: 300 }
+      const run = await playRound({ ...settingOf(cluster), signal: user.signal }, crashed)
+      await Promise.all(watching)
+      const terms: Terms = { sync: 'asynchronous', ownAtStart: await readOwnResources(), owners: new Map() }
+      expect(run.record).toBeUndefined()
+      expect(run.evidence?.runs.find(({ during }) => during === 'action')?.lostIds.length).toBeGreaterThan(0)
+      const problems = judgeRound(run.evidence!, terms)
+      expect(problems).toEqual([])
+      expect(verdictOf(problems, run)).toBe('interrupted')
     })
   },
   ['local'],

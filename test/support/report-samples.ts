@@ -135,6 +135,7 @@ export function sampleDurability(): DurabilityDocument {
     postgresVersion: '17.10',
     load: { ratePerSecond: 500, connections: 4 },
     cutMs: 300,
+    requested: { settings: 2, trials: 3 },
     cells: [cell({}), cell({ synchronousCommit: 'off', standbys: 'asynchronous', promised: false, lost: 130 })],
     machine: { platform: 'linux x64', cpus: 2, node: '24.1.0' },
   }

@@ -69,7 +69,7 @@ const MAY_LOSE: ReadonlySet<ChaosAction> = new Set<ChaosAction>([
   'isolated-primary',
 ])
 
-function losses({ plan, runs }: RoundEvidence, { sync }: Terms): string[] {
+function losses({ plan, isInterrupted, runs }: RoundEvidence, { sync }: Terms): string[] {
   return runs.flatMap(({ run, during, acknowledged, lostIds, unexpectedIds, duplicateIds, recordedLostIds = [] }) => {
     const wrong = acknowledged > 0 ? [] : [`nothing was acknowledged during the ${during}, so nothing could be lost`]
     const say = (ids: readonly number[], what: string): unknown =>
@@ -78,10 +78,12 @@ function losses({ plan, runs }: RoundEvidence, { sync }: Terms): string[] {
     else if (during !== 'action' || !MAY_LOSE.has(plan.action))
       say(lostIds, `gone, although ${plan.action} loses nothing`)
     const recorded = new Set(recordedLostIds)
-    say(
-      lostIds.filter(id => !recorded.has(id)),
-      'gone, and not in the record',
-    )
+    const mayLackRecord = isInterrupted && during === 'action' && sync === 'asynchronous' && MAY_LOSE.has(plan.action)
+    if (!mayLackRecord)
+      say(
+        lostIds.filter(id => !recorded.has(id)),
+        'gone, and not in the record',
+      )
     const lost = new Set(lostIds)
     say(
       recordedLostIds.filter(id => !lost.has(id)),

@@ -45,6 +45,8 @@ export interface OwnResources {
 
 export interface RoundEvidence {
   readonly plan: Plan
+  /** The user has ended the action: there may have been a failover of which there is no record. */
+  readonly isInterrupted: boolean
   readonly runs: readonly RunFindings[]
   readonly changedRuns: readonly ChangedRun[]
   readonly acknowledgements: readonly Acknowledgement[]

@@ -8,12 +8,13 @@ import { delayReplay } from '../../operations/delay.ts'
 import { linkClients } from '../../cluster/links.ts'
 import { rejoin } from '../../operations/rejoin.ts'
 import { up } from '../../operations/up.ts'
-import { isLabError, LabError, messageOf } from '../../errors.ts'
+import { interrupted, isLabError, LabError, messageOf, originOf, throwIfInterrupted } from '../../errors.ts'
 import type { FailoverRecord } from '../../measure/record.ts'
 import type { SynchronousStandbys } from '../../postgres/synchronous.ts'
 import { met, notMet, waitUntil } from '../../wait.ts'
 import { checkHistory } from '../../history/check.ts'
 import type { History } from '../../history/history.ts'
+import { wasInterrupted } from '../interruption.ts'
 import { startTrial, type Trial } from '../trial.ts'
 import { readSurvivors, startWriter } from '../../client/writer.ts'
 import { play } from './actions.ts'
@@ -92,6 +93,7 @@ async function act(setting: RoundSetting, plan: Plan, histories: Histories): Pro
     await using trial = await startTrial(cluster, { ...load, signal })
     try {
       const played = await playUnderLoad(setting, plan, trial)
+      throwIfInterrupted(signal)
       const result = played.change === undefined ? undefined : await trial.finish(played.change, signal)
       return { played, record: result?.record, error: undefined }
     } finally {
@@ -99,8 +101,9 @@ async function act(setting: RoundSetting, plan: Plan, histories: Histories): Pro
       // Of an action that was interrupted before the first, nothing can be said.
       if (history.writes.some(({ outcome }) => outcome.kind === 'acknowledged')) histories.action = history
     }
-  } catch (error) {
-    if (!isLabError(error, 'INTERRUPTED') && !isLabError(error, 'UNSUPPORTED_FAULT')) throw error
+  } catch (thrown) {
+    const error = wasInterrupted(thrown, signal) ? interrupted(thrown) : originOf(thrown)
+    if (!isLabError(error, 'INTERRUPTED') && !isLabError(error, 'UNSUPPORTED_FAULT')) throw thrown
     return { played: undefined, record: undefined, error }
   }
 }
@@ -157,7 +160,7 @@ interface ReadOptions extends Acted {
 
 async function readEvidence(
   { cluster, ledger }: RoundSetting,
-  { plan, histories, watcher, timelineBefore, record }: ReadOptions,
+  { plan, histories, watcher, timelineBefore, record, error }: ReadOptions,
 ): Promise<RoundEvidence> {
   const primary = await cluster.primary()
   const limits = { timeoutMs: STEP_TIMEOUT_MS }
@@ -178,6 +181,7 @@ async function readEvidence(
   const sessions = await settledSessions(cluster)
   return {
     ...{ plan, runs, changedRuns, timelineBefore, sessions },
+    isInterrupted: isLabError(error, 'INTERRUPTED'),
     acknowledgements: [...watcher.acknowledgements],
     expectedNodes: cluster.nodes.map(({ name }) => name),
     nodes: await cluster.status(),

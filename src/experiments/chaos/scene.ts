@@ -33,6 +33,8 @@ export interface Played {
   readonly change?: Failover | Switchover
   /** What was refused, and rightly so, or what a blow in the middle has ended. */
   readonly refusal?: string
+  /** Why the blow never fell: then nothing was put to the test. */
+  readonly missed?: string
 }
 
 /** The standbys that it happens to. */

@@ -31,9 +31,10 @@ export interface SoakOptions {
 /**
  * - held: every check did.
  * - skipped: the runtime cannot do that to a node; what was checked held.
- * - interrupted: the user ended the action; it was healed.
+ * - not-struck: the blow came too late, or its victim was down; what was checked held.
+ * - interrupted: the user ended the action; it was healed, and what was checked held.
  */
-export type RoundVerdict = 'held' | 'failed' | 'skipped' | 'interrupted'
+export type RoundVerdict = 'held' | 'failed' | 'skipped' | 'not-struck' | 'interrupted'
 
 /** A round in the document. */
 export interface ChaosRound {
@@ -45,7 +46,7 @@ export interface ChaosRound {
   readonly verdict: RoundVerdict
   /** What is wrong, each with its check. */
   readonly problems: readonly string[]
-  /** What was refused or given up, or why it was skipped. */
+  /** What was refused or given up, or why it was skipped or not struck. */
   readonly remark: string | null
   readonly ms: number
   /** The longest time between two acknowledgements while the action went on; null with less than two. */
@@ -124,9 +125,9 @@ function judged(
     action: plan.action,
     what: describePlan(plan),
     plan,
-    verdict: verdictOf(problems, error),
+    verdict: verdictOf(problems, { played, error }),
     problems,
-    remark: played?.refusal ?? (evidence !== undefined && error !== undefined ? told(error) : null),
+    remark: played?.missed ?? played?.refusal ?? (evidence !== undefined && error !== undefined ? told(error) : null),
     ms: Math.round(ms),
     outageMs: action === undefined ? null : longestGap(action),
     acknowledged: (evidence?.runs ?? []).reduce((sum, { acknowledged }) => sum + acknowledged, 0),
@@ -135,10 +136,15 @@ function judged(
   }
 }
 
-function verdictOf(problems: readonly string[], error: unknown): RoundVerdict {
+/** What was done held only if it was done. */
+export function verdictOf(
+  problems: readonly string[],
+  { played, error }: Pick<RoundRun, 'played' | 'error'>,
+): RoundVerdict {
   if (problems.length > 0) return 'failed'
   if (isLabError(error, 'UNSUPPORTED_FAULT')) return 'skipped'
-  return isLabError(error, 'INTERRUPTED') ? 'interrupted' : 'held'
+  if (isLabError(error, 'INTERRUPTED')) return 'interrupted'
+  return played?.missed === undefined ? 'held' : 'not-struck'
 }
 
 const told = (error: unknown): string =>

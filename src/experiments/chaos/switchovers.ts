@@ -4,7 +4,7 @@
 import { crash, freeze } from '../../faults/power.ts'
 import { pauseReplay } from '../../operations/delay.ts'
 import { switchover } from '../../operations/switchover/switchover.ts'
-import { isLabError, LabError, type LabErrorCode } from '../../errors.ts'
+import { isLabError, LabError, messageOf, throwIfInterrupted, type LabErrorCode } from '../../errors.ts'
 import { pause } from '../../wait.ts'
 import { setBeside, type Played, type Scene } from './scene.ts'
 
@@ -51,30 +51,42 @@ async function obstacleOf({ cluster, plan, target, other, limits }: Scene): Prom
 export async function hitSwitchover(scene: Scene): Promise<Played> {
   const { cluster, plan, target, limits } = scene
   await using _beside = await setBeside(scene)
-  const going = switchover(cluster, { to: target, catchUpMs: CATCH_UP_MS, ...limits })
+  const over = new AbortController()
+  const going = switchover(cluster, { to: target, catchUpMs: CATCH_UP_MS, ...limits }).finally(() => over.abort())
   going.catch(() => undefined) // it may fail before it is awaited
-  const blow = await pause(plan.hitAfterMs, limits.signal).then(
-    // The node may end at that very moment: then there was no blow.
-    () => strike(scene).catch(() => undefined),
-    () => undefined,
-  )
+  await pause(plan.hitAfterMs, limits.signal).catch(() => undefined)
+  const blow = over.signal.aborted
+    ? { missed: `the switchover took less than ${plan.hitAfterMs} ms` }
+    : await strike(scene)
   // What waits for a frozen node would wait for its whole limit.
-  if (blow !== undefined) await pause(plan.durationMs, limits.signal).catch(() => undefined)
-  await blow?.[Symbol.asyncDispose]()
+  if (blow.undo !== undefined) await pause(plan.durationMs, limits.signal).catch(() => undefined)
+  await blow.undo?.[Symbol.asyncDispose]()
+  const missed = blow.missed === undefined ? {} : { missed: blow.missed }
   try {
     await going
-    return {}
+    throwIfInterrupted(limits.signal)
+    return missed
   } catch (error) {
     if (!isLabError(error) || error.code === 'INTERRUPTED') throw error
-    return { refusal: `${error.code}: ${error.message}` }
+    return { ...missed, refusal: `${error.code}: ${error.message}` }
   }
 }
 
-/** Whoever is down at that moment is spared. */
-async function strike({ cluster, plan, ...names }: Scene): Promise<AsyncDisposable | undefined> {
+interface Blow {
+  readonly undo?: AsyncDisposable
+  readonly missed?: string
+}
+
+/** Whoever is down at that moment is spared, or ends at that very moment. */
+async function strike({ cluster, plan, limits, ...names }: Scene): Promise<Blow> {
   const victim = names[plan.victim]
-  if ((await cluster.runtime.state(victim)) !== 'running') return undefined
-  if (plan.blow === 'freeze') return await freeze(cluster, victim)
-  await crash(cluster, victim)
-  return undefined
+  if (limits.signal?.aborted === true) return { missed: 'interrupted' }
+  if ((await cluster.runtime.state(victim)) !== 'running') return { missed: `${victim} was down at that moment` }
+  try {
+    if (plan.blow === 'freeze') return { undo: await freeze(cluster, victim) }
+    await crash(cluster, victim)
+    return {}
+  } catch (error) {
+    return { missed: `${victim} could not be struck: ${messageOf(error)}` }
+  }
 }

@@ -19,6 +19,7 @@ const document = (...cells: readonly DurabilityCell[]): DurabilityDocument => ({
   postgresVersion: '17.2',
   load: { ratePerSecond: 500, connections: 4 },
   cutMs: 250,
+  requested: { settings: cells.length, trials: 1 },
   cells,
   machine: { platform: 'linux x64', cpus: 4, node: '22.0.0' },
 })
@@ -55,6 +56,13 @@ describe('the table of settings', () => {
   test('calls an outage unknown that is, and a promise none lost', () => {
     const cells = cellsOf(lines, 'remote_apply')
     expect(cells.slice(5)).toEqual(['unknown', '50', '0', 'none lost', '1'])
+  })
+
+  test('says what of it is missing when it was interrupted', () => {
+    const requested = { settings: 3, trials: 1 }
+    expect(lines.join('\n')).not.toContain('Interrupted')
+    const partial = narrated(narrate => narrateDurability(narrate, { ...document(lossy, safe), requested }))
+    expect(partial.join('\n')).toContain('Interrupted: 2 of 3 settings')
   })
 
   test('says under what load, and for how long the standbys were cut off', () => {

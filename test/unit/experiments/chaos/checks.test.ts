@@ -25,6 +25,7 @@ const acknowledged = (node: string, timeline: number, at: number): Acknowledgeme
 /** Of a round in which nothing is wrong. */
 const evidenceOf = (evidence: Partial<RoundEvidence> = {}): RoundEvidence => ({
   plan: aPlan('switchover'),
+  isInterrupted: false,
   runs: [aRun(), aRun({ during: 'healing' })],
   changedRuns: [],
   acknowledgements: [acknowledged('primary', 1, 0), acknowledged('primary', 1, 10)],
@@ -211,6 +212,18 @@ describe('a loss', () => {
     expect(judge({ ...standing, plan: aPlan('crash'), runs: lost }, sync)).toEqual([
       'no write is lost but those that the record tells of: acknowledged by a synchronous standby, and gone, of the run r during the action: 1, 2',
     ])
+  })
+
+  const unrecorded = [aRun({ lostIds: [1, 2] })]
+
+  test('of an action that was interrupted may be in no record, where a crash may lose something', () => {
+    const interrupted = { isInterrupted: true, runs: unrecorded }
+    expect(judge({ ...interrupted, plan: aPlan('crash') })).toEqual([])
+    expect(judge({ ...interrupted, plan: aPlan('crash'), isInterrupted: false })).toHaveLength(1)
+    expect(judge({ ...interrupted, plan: aPlan('switchover') }).length).toBeGreaterThan(0)
+    expect(judge({ ...interrupted, plan: aPlan('crash'), settings: [] }, 'quorum').length).toBeGreaterThan(0)
+    const healing = [aRun({ during: 'healing', lostIds: [1] })]
+    expect(judge({ isInterrupted: true, plan: aPlan('crash'), runs: healing }).length).toBeGreaterThan(0)
   })
 
   test('is never right while a cluster is healed', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chaosActions, describePlan, plan } from '../../../../src/experiments/chaos/plan.ts'
+import { SOAKS } from '../../../support/soaks.ts'
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 })
 const roundsOf = (seed: number, count: number): ReturnType<typeof plan>[] =>
@@ -26,6 +27,13 @@ describe('the plan of a round', () => {
         "standby-crash, standby 2, for 1758 ms",
       ]
     `)
+  })
+
+  test('of the soaks in the suite has every action there is', () => {
+    const struck = Object.values(SOAKS).flatMap(({ seed, rounds }) =>
+      roundsOf(seed, rounds).map(({ action }) => action),
+    )
+    expect([...new Set(struck)].sort()).toEqual([...chaosActions].sort())
   })
 
   test('has every action once in each row of rounds', () => {
