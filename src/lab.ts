@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cluster } from './cluster/cluster.ts'
-import { up } from './operations/up.ts'
+import { up, type UpOptions } from './operations/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
 import type { DockerRuntime } from './runtime/docker/docker.ts'
 import { isFree, randomPort } from './runtime/ports.ts'
@@ -178,7 +178,7 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
   const { topology, runtime } = await openLab({ ...options, environment, mayPull: true })
   const cluster = new TemporaryCluster(topology, runtime)
   try {
-    await upFromTemplate(cluster, options)
+    await (options.fromTemplate === true ? upFromTemplate : up)(cluster, options)
   } catch (error) {
     await cluster[Symbol.asyncDispose]()
     throw error
@@ -186,12 +186,13 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
   return cluster
 }
 
-async function upFromTemplate(cluster: Cluster, options: TemporaryClusterOptions): Promise<void> {
+/** As {@link up}, of a cluster without any data: it is a copy of a template, or becomes one. */
+export async function upFromTemplate(cluster: Cluster, options: UpOptions): Promise<void> {
   const { runtime } = cluster
-  const template = options.fromTemplate === true ? runtime.template : undefined
-  const isKept = await template?.copy()
+  const { template } = runtime
+  const isCopy = await template?.copy()
   await up(cluster, options)
-  if (template === undefined || isKept === true) return
+  if (template === undefined || isCopy === true) return
   await runtime.down({ keepData: true, signal: options.signal })
   await template.save()
   await up(cluster, options)

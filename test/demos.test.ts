@@ -1,16 +1,18 @@
 /**
- * Every demo, through the command line, on every runtime.
+ * The demos that the README begins with, through the command line, on every runtime.
  */
 import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import type { FailoverRecord } from '../src/index.ts'
 import { CliCluster, expectAllStreaming } from './support/cli.ts'
-import { describeEachRuntime } from './support/runtimes.ts'
+import { describeEachRuntime, ON_EVERY_RUNTIME, type TestRuntime } from './support/runtimes.ts'
 
 /** A demo and four failovers, one after another. */
 const MANY_TIMEOUT_MS = 240_000
 
-describeEachRuntime('the demos', runtime => {
+describeEachRuntime('the demos', again, ON_EVERY_RUNTIME)
+
+function again(runtime: TestRuntime): void {
   test(
     'give one JSON document each, again and again on one cluster, and leave three nodes streaming',
     async () => {
@@ -48,7 +50,9 @@ describeEachRuntime('the demos', runtime => {
     },
     MANY_TIMEOUT_MS,
   )
+}
 
+describeEachRuntime('the demos', runtime => {
   test('promote the standby that --to names', async () => {
     await using cluster = await CliCluster.up(runtime)
     await expectFailover(cluster, ['--to', 'replica2'], { newPrimary: 'replica2' })

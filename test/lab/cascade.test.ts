@@ -70,7 +70,7 @@ describeEachRuntime(
       await expectStandard(cluster, 'replica1')
     })
   },
-  ['docker', 'local'],
+  ['local'],
 )
 
 describeEachRuntime(

@@ -14,7 +14,13 @@ import { playRound, type RoundSetting } from '../../src/experiments/chaos/round.
 import { runSoak, verdictOf, type ChaosRound } from '../../src/experiments/chaos/soak.ts'
 import { SOAKS } from '../support/soaks.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
-import { describeEachRuntime, startTestCluster, TEST_STATE_DIR, TIMEOUT_MS } from '../support/runtimes.ts'
+import {
+  ALSO_ON_DOCKER,
+  describeEachRuntime,
+  startTestCluster,
+  TEST_STATE_DIR,
+  TIMEOUT_MS,
+} from '../support/runtimes.ts'
 
 /** Two minutes when the machine is quiet. */
 const SOAK_TIMEOUT_MS = 600_000
@@ -49,7 +55,7 @@ describeEachRuntime(
       },
     )
   },
-  ['docker', 'local'],
+  ALSO_ON_DOCKER,
 )
 
 describeEachRuntime(

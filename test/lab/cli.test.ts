@@ -4,11 +4,12 @@
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FailoverRecord } from '../../src/index.ts'
 import { run } from '../../src/runtime/command.ts'
 import { CliCluster, expectAllStreaming, expectRefusal, runCli } from '../support/cli.ts'
-import { describeEachRuntime, TEST_STATE_DIR, type TestRuntime } from '../support/runtimes.ts'
+import { watchCommandLines } from '../support/command-lines.ts'
+import { ALSO_ON_DOCKER, describeEachRuntime, TEST_STATE_DIR, type TestRuntime } from '../support/runtimes.ts'
 
 const NOWHERE = { ...process.env, FORCE_COLOR: undefined, LAB_STATE_DIR: TEST_STATE_DIR }
 
@@ -60,10 +61,7 @@ describe('the command line', () => {
   })
 })
 
-// What the npm package has not is told at the end; all else the runtimes have in common.
-describeEachRuntime('the command line on a cluster', onACluster, ['docker', 'local'])
-
-function onACluster(runtime: TestRuntime): void {
+describeEachRuntime('the command line on a cluster', runtime => {
   test('tells the roles, and that nothing answers when nothing is up', async () => {
     await using cluster = await CliCluster.describe(runtime)
     const before = await cluster.run('status')
@@ -104,9 +102,19 @@ function onACluster(runtime: TestRuntime): void {
       'absent',
     ])
   })
+})
+
+// psql and logs, and whatever may show a password, go other ways in containers. What the npm package has not is told at the end.
+describeEachRuntime('the command line on a cluster', goesToTheNodes, ALSO_ON_DOCKER)
+
+function goesToTheNodes(runtime: TestRuntime): void {
+  let cluster: CliCluster
+  beforeAll(async () => {
+    cluster = await CliCluster.up(runtime)
+  })
+  afterAll(async () => cluster[Symbol.asyncDispose]())
 
   test('psql goes to roles and to nodes, also after a failover', async () => {
-    await using cluster = await CliCluster.up(runtime)
     const ask = async (...target: string[]): Promise<string> => {
       const { exitCode, stdout, stderr } = await cluster.run(
         'psql',
@@ -131,7 +139,6 @@ function onACluster(runtime: TestRuntime): void {
   })
 
   test('prints the last lines of a log, or of every log', async () => {
-    await using cluster = await CliCluster.up(runtime)
     const { exitCode, stdout, stderr } = await cluster.run('logs', 'replica1', '--lines', '3')
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(3)
@@ -149,19 +156,26 @@ function onACluster(runtime: TestRuntime): void {
       REPLICATION_PASSWORD: 'quite:Secret2',
       LAB_PASSWORD: 'quite\\Secret3',
     }
-    await using cluster = await CliCluster.describe(runtime, passwords)
+    await using own = await CliCluster.describe(runtime, passwords)
     const outputs: string[] = []
+    await using programs = watchCommandLines()
     for (const command of ['up', 'demo', 'failover', 'status', 'logs']) {
-      const { exitCode, stdout, stderr } = await cluster.run(
+      const { exitCode, stdout, stderr } = await own.run(
         command,
         ...(command === 'logs' ? ['--lines', '100000'] : ['--json']),
       )
       expect(exitCode, stdout + stderr).toBe(0)
       outputs.push(stdout, stderr)
     }
-    outputs.push((await run(['ps', '-A', '-o', 'args'], { environment: process.env })).stdout)
+    await programs[Symbol.asyncDispose]()
+    for (const program of ['pg_basebackup', 'pg_rewind'])
+      expect(
+        [...programs.seen].filter(line => line.includes(program)),
+        'it was seen',
+      ).not.toEqual([])
+    outputs.push(...programs.seen)
     if (runtime === 'docker') {
-      const names = ['primary', 'replica1', 'replica2'].map(node => `${cluster.project}_${node}`)
+      const names = ['primary', 'replica1', 'replica2'].map(node => `${own.project}_${node}`)
       const format =
         '{{json .Path}} {{json .Args}} {{json .Config.Cmd}} {{json .Config.Entrypoint}} {{json .Config.Healthcheck}}'
       outputs.push(

@@ -32,7 +32,7 @@ describeEachRuntime(
           expect(status).toMatchObject({ synchronousStandbyNames: '', synchronousCommit: 'on' })
     })
   },
-  ['docker', 'local'],
+  ['local'],
 )
 
 describeEachRuntime(

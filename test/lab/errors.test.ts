@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { run } from '../../src/runtime/command.ts'
 import { CliCluster, expectAllStreaming, expectRefusal, ROOT } from '../support/cli.ts'
-import { describeEachRuntime, TEST_STATE_DIR, type TestRuntime } from '../support/runtimes.ts'
+import { ALSO_ON_DOCKER, describeEachRuntime, TEST_STATE_DIR, type TestRuntime } from '../support/runtimes.ts'
 
 describe('without anything to run on', () => {
   test('neither an engine nor PostgreSQL: says both, and how to get either', async () => {
@@ -100,7 +100,9 @@ describe('a compose file', () => {
   })
 })
 
-describeEachRuntime('a cluster that cannot come up', runtime => {
+describeEachRuntime('a cluster that cannot come up', cannotComeUp, ALSO_ON_DOCKER)
+
+function cannotComeUp(runtime: TestRuntime): void {
   test('because a port is taken: says by whom, and how to choose another', async () => {
     await using cluster = await CliCluster.describe(runtime)
     await using _server = await listen(cluster.port('replica1'))
@@ -127,11 +129,12 @@ describeEachRuntime('a cluster that cannot come up', runtime => {
     expect(await cluster.run('up')).toMatchObject({ exitCode: 0, stderr: '' })
     await expectAllStreaming(cluster)
   })
-})
+}
 
-describeEachRuntime('a cluster that is up', thatIsUp, ['docker', 'local'])
+// With another password, Compose would replace its containers.
+describeEachRuntime('a cluster that is up', keepsItsPassword, ALSO_ON_DOCKER)
 
-function thatIsUp(runtime: TestRuntime): void {
+function keepsItsPassword(runtime: TestRuntime): void {
   test('refuses another password than the one it was made with', async () => {
     await using cluster = await CliCluster.up(runtime)
     const result = await cluster.runWith({ LAB_PASSWORD: 'another' }, 'status')
@@ -144,7 +147,9 @@ function thatIsUp(runtime: TestRuntime): void {
     expect((await cluster.run('up')).exitCode, 'with the right one all is well').toBe(0)
     await expectAllStreaming(cluster)
   })
+}
 
+describeEachRuntime('a cluster that is up', runtime => {
   test('is not mistaken for another cluster on the same ports', async () => {
     await using first = await CliCluster.up(runtime)
     const { PRIMARY_PORT, REPLICA1_PORT, REPLICA2_PORT } = first.environment
@@ -161,7 +166,7 @@ function thatIsUp(runtime: TestRuntime): void {
     expectRefusal(await second.run('failover'), { exitCode: 1, fact: 'is taken by' })
     await expectAllStreaming(first)
   })
-}
+})
 
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 

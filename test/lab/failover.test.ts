@@ -8,18 +8,19 @@ import { WRITES_TABLE } from '../../src/client/writer.ts'
 import type { Cluster, WholeTrial } from '../../src/index.ts'
 import type { FailoverFault } from '../../src/faults/power.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
-import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+import {
+  ALSO_ON_DOCKER,
+  describeEachRuntime,
+  startTestCluster,
+  TIMEOUT_MS,
+  type TestRuntime,
+} from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
-describeEachRuntime('failover under load', runtime => {
-  test('loses nothing after a fast shutdown', async () => {
-    await using cluster = await startTestCluster(runtime)
-    const { record } = await failOverUnderLoad(cluster, 'stop')
-    expect(record).toMatchObject({ fault: 'stop', verdict: 'durable', lostIds: [] })
-    expect(record.writes).toMatchObject({ lost: 0, unexpected: 0 })
-  })
+describeEachRuntime('failover under load', drawsUpARecord, ALSO_ON_DOCKER)
 
+function drawsUpARecord(runtime: TestRuntime): void {
   test('after a crash draws up a record that adds up, and names the writes that are gone', async () => {
     await using cluster = await startTestCluster(runtime)
     const { record, history } = await failOverUnderLoad(cluster, 'crash')
@@ -45,9 +46,16 @@ describeEachRuntime('failover under load', runtime => {
     expect(record.lostIds).toEqual(acknowledgedIds.filter(id => !survivors.has(id)).sort((a, b) => a - b))
     expect(record.lostIds).toHaveLength(lost)
   })
-})
+}
 
-const onDockerAndLocal = ['docker', 'local'] as const
+describeEachRuntime('failover', runtime => {
+  test('under load loses nothing after a fast shutdown', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const { record } = await failOverUnderLoad(cluster, 'stop')
+    expect(record).toMatchObject({ fault: 'stop', verdict: 'durable', lostIds: [] })
+    expect(record.writes).toMatchObject({ lost: 0, unexpected: 0 })
+  })
+})
 
 describeEachRuntime(
   'failover',
@@ -145,7 +153,7 @@ describeEachRuntime(
       expect(error.message).toMatch(expected)
     })
   },
-  onDockerAndLocal,
+  ['local'],
 )
 
 describeEachRuntime(

@@ -12,7 +12,7 @@ import { parseConninfo } from '../../src/postgres/conninfo.ts'
 import { mountSmallDisk, whyNoSmallDisk, withSmallVolume } from '../support/small-disk.ts'
 import { nodeTo, receivesNothing } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
-import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+import { ALSO_ON_DOCKER, describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 /** A cluster is expensive, so each sees many faults, one after the other. */
@@ -221,7 +221,7 @@ describeEachRuntime(
       await writer.acknowledges(20, LIMIT)
     })
   },
-  ['docker', 'local'],
+  ALSO_ON_DOCKER,
 )
 
 /** Inflicts it, looks at every standby and at the primary, and heals it. */

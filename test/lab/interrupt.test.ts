@@ -7,7 +7,13 @@ import { describe, expect, test } from 'vitest'
 import { run } from '../../src/runtime/command.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
 import { CliCluster, expectAllStreaming, type Invocation } from '../support/cli.ts'
-import { describeEachRuntime, TEST_STATE_DIR, TIMEOUT_MS, type TestRuntime } from '../support/runtimes.ts'
+import {
+  ALSO_ON_DOCKER,
+  describeEachRuntime,
+  TEST_STATE_DIR,
+  TIMEOUT_MS,
+  type TestRuntime,
+} from '../support/runtimes.ts'
 
 /** Six interrupted failovers and as many recoveries. */
 const MANY_TIMEOUT_MS = 300_000
@@ -35,9 +41,9 @@ const MOMENTS: Readonly<Record<'docker' | 'local', readonly Moment[]>> = {
   ],
 }
 
-describeEachRuntime('an up', anUp, ['docker', 'local'])
+describeEachRuntime('an up', anUp, ALSO_ON_DOCKER)
 
-describeEachRuntime('a failover', aFailover, ['docker', 'local'])
+describeEachRuntime('a failover', aFailover)
 
 function anUp(runtime: TestRuntime): void {
   const moments = MOMENTS[runtime === 'docker' ? 'docker' : 'local']

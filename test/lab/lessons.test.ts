@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CliCluster, expectAllStreaming, ROOT, runCli } from '../support/cli.ts'
 import { PseudoTerminal } from '../support/pseudo-terminal.ts'
-import { describeEachRuntime } from '../support/runtimes.ts'
+import { ALSO_ON_DOCKER, describeEachRuntime } from '../support/runtimes.ts'
 
 /** Which take seconds, and what must be in their documents. */
 const LESSONS = {
@@ -52,7 +52,7 @@ describeEachRuntime(
       MANY_TIMEOUT_MS,
     )
   },
-  ['docker', 'local', 'npm'],
+  ALSO_ON_DOCKER,
 )
 
 describeEachRuntime(

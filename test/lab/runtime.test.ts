@@ -7,14 +7,25 @@ import { streaming, up, waitUntil, type Cluster } from '../../src/index.ts'
 import { met, notMet } from '../../src/index.ts'
 import { run } from '../../src/runtime/command.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
-import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+import {
+  describeEachRuntime,
+  ON_EVERY_RUNTIME,
+  shareTestCluster,
+  startTestCluster,
+  TIMEOUT_MS,
+  type TestRuntime,
+} from '../support/runtimes.ts'
 import { offline, serverProcesses } from '../support/servers.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
-describeEachRuntime('a runtime', runtime => {
-  test('goes from nothing to three nodes, each standby streaming through its own physical slot', async () => {
-    await using cluster = await startTestCluster(runtime)
+describeEachRuntime('a runtime', keepsTheContract, ON_EVERY_RUNTIME)
+
+function keepsTheContract(runtime: TestRuntime): void {
+  const shared = shareTestCluster(runtime)
+
+  test('goes from nothing to three nodes, each standby streaming through its own physical slot, and back; down twice is no error', async () => {
+    await using cluster = await startTestCluster(runtime, { fromTemplate: false })
     const all = await cluster.status()
     expect(primaryOf(all).name).toBe('primary')
     expect(standbysOf(all).map(({ name }) => name)).toEqual(['replica1', 'replica2'])
@@ -27,10 +38,17 @@ describeEachRuntime('a runtime', runtime => {
       { application_name: 'replica1', slot_name: 'replica1', ...through },
       { application_name: 'replica2', slot_name: 'replica2', ...through },
     ])
+
+    await cluster.runtime.freeze('replica1')
+    await cluster.runtime.down({ keepData: false })
+    expect(await cluster.runtime.hasCluster()).toBe(false)
+    await cluster.runtime.down({ keepData: false })
+    expect(await cluster.runtime.state('primary')).toBe('absent')
   })
 
   test('stop is a clean fast shutdown, and start brings back the same role', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
+    const { timeline } = await cluster.primary()
     await using client = await cluster.connect('primary')
     for (const node of ['primary', 'replica1']) {
       await cluster.runtime.stop(node, 'fast')
@@ -40,12 +58,13 @@ describeEachRuntime('a runtime', runtime => {
     expect(client.lost.aborted, 'a fast shutdown disconnects its clients').toBe(true)
     for (const node of ['primary', 'replica1']) await cluster.runtime.start(node)
     await everyoneStreams(cluster)
-    expect((await cluster.primary()).timeline).toBe(1)
-    expect(await cluster.runtime.log('primary', { lines: 100 })).not.toContain('not properly shut down')
+    expect((await cluster.primary()).timeline).toBe(timeline)
+    const since = (await cluster.runtime.log('primary', { lines: 100 })).split('database system is shut down').at(-1)
+    expect(since).not.toContain('not properly shut down')
   })
 
   test('crash leaves no process of the node alive, and started again it recovers what it had acknowledged', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
     await cluster.query('primary', 'CREATE TABLE kept AS SELECT 1 AS id')
     const processes = await serverProcesses(cluster, 'primary')
     expect(processes.length).toBeGreaterThan(5)
@@ -60,12 +79,12 @@ describeEachRuntime('a runtime', runtime => {
   })
 
   test('a frozen node keeps its connections and answers nothing; thawed, it answers what it was asked meanwhile', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
     for (const node of ['primary', 'replica1']) await freezeAndThaw(cluster, node)
   })
 
   test('a fenced former primary never accepts writes', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
     await crash(cluster, 'primary')
     await cluster.runtime.fence('primary')
     await cluster.runtime.start('primary')
@@ -76,7 +95,7 @@ describeEachRuntime('a runtime', runtime => {
   })
 
   test('a discarded node is cloned anew by its next start, and another is not', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
     const standbys = ['replica1', 'replica2']
     for (const node of standbys) {
       await cluster.runtime.stop(node, 'fast')
@@ -91,7 +110,7 @@ describeEachRuntime('a runtime', runtime => {
   })
 
   test("a program run offline sees the stopped node's data, the scripts and the passwords, as the servers' user", async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
     await cluster.runtime.stop('replica1', 'fast')
     expect(await offline(cluster, 'replica1', 'cat "$PGDATA/PG_VERSION"')).toMatch(/^1\d\n$/)
     await offline(cluster, 'replica1', '[ -O "$PGDATA" ] && [ -O "$PGPASSFILE" ] && [ -r "$SCRIPTS/rewind.sh" ]')
@@ -101,23 +120,15 @@ describeEachRuntime('a runtime', runtime => {
   })
 
   test('down that keeps the data, then up, keeps data and roles, also after a failover', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
+    const { timeline } = await cluster.primary()
     await crash(cluster, 'primary')
     const { newPrimary } = await failover(cluster, 'primary', { ...LIMIT, to: 'replica2' })
     await cluster.query(newPrimary, 'CREATE TABLE kept AS SELECT 1 AS id')
     await cluster.runtime.down({ keepData: true })
     await catchLabError('NOT_RUNNING', () => cluster.primary())
-    expect(await up(cluster, LIMIT)).toMatchObject({ name: newPrimary, timeline: 2 })
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: newPrimary, timeline: timeline + 1 })
     expect(await cluster.query(newPrimary, 'SELECT id FROM kept')).toEqual([{ id: 1 }])
-  })
-
-  test('down twice is no error, and nothing is left', async () => {
-    await using cluster = await startTestCluster(runtime)
-    await cluster.runtime.freeze('replica1')
-    await cluster.runtime.down({ keepData: false })
-    expect(await cluster.runtime.hasCluster()).toBe(false)
-    await cluster.runtime.down({ keepData: false })
-    expect(await cluster.runtime.state('primary')).toBe('absent')
   })
 
   test('a cluster whose lab was killed can be taken over by another, and brought down', async () => {
@@ -138,7 +149,7 @@ describeEachRuntime('a runtime', runtime => {
   })
 
   test("the log gives the server's last lines, and can be followed", async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
     const followed: string[] = []
     const end = new AbortController()
     const following = cluster.runtime.followLog('primary', chunk => followed.push(chunk), {
@@ -179,7 +190,7 @@ describeEachRuntime('a runtime', runtime => {
       await catchLabError('WRONG_PASSWORD', () => stranger.cluster.primary())
     })
   })
-})
+}
 
 const ANY = parseLsn('0/0')
 

@@ -22,7 +22,13 @@ import { run } from '../../src/runtime/command.ts'
 import { met, notMet } from '../../src/wait.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster, expectAllStreaming, expectRefusal } from '../support/cli.ts'
-import { describeEachRuntime, startTestCluster, TEST_STATE_DIR, TIMEOUT_MS } from '../support/runtimes.ts'
+import {
+  ALSO_ON_DOCKER,
+  describeEachRuntime,
+  startTestCluster,
+  TEST_STATE_DIR,
+  TIMEOUT_MS,
+} from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 /** Some twenty command lines, one after another. */
@@ -78,9 +84,15 @@ describeEachRuntime(
       expect(await rejoin(cluster, old, LIMIT)).toMatchObject({ by: 'rewind' })
       await waitUntil(healthy(cluster), LIMIT)
     })
+  },
+  ALSO_ON_DOCKER,
+)
 
+describeEachRuntime(
+  'salvage',
+  runtime => {
     test('that fails changes nothing, and says why', async () => {
-      await up(cluster, LIMIT)
+      await using cluster = await startTestCluster(runtime)
       const { old } = await lose(cluster)
       const past = await pastForkOf(cluster, old)
       await offline(cluster, old, 'echo "nonsense = 1" >>"$PGDATA/postgresql.auto.conf"')
@@ -101,7 +113,7 @@ describeEachRuntime(
       expect(running.message).toContain(`${old} is running`)
     })
   },
-  ['docker', 'local'],
+  ['local'],
 )
 
 async function keepsAndBringsBack(cluster: Cluster, file: string): Promise<void> {

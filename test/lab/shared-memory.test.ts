@@ -33,7 +33,7 @@ describeEachRuntime(
       expect(await segmentsOf([...pids, recovering])).toEqual([])
     })
   },
-  ['local', 'npm'],
+  ['local'],
 )
 
 /** As a rejoin leaves it that is killed while its server recovers. Returns that one's process id. */

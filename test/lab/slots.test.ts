@@ -94,7 +94,7 @@ describeEachRuntime(
       await expectSlotsFollowRoles(cluster)
     })
   },
-  ['docker', 'local'],
+  ['local'],
 )
 
 async function expectSlotsFollowRoles(cluster: Cluster): Promise<void> {

@@ -34,8 +34,6 @@ describeEachRuntime(
       await expectRestored(terminal, 0)
     })
 
-    if (runtime === 'docker') return
-
     test('goes on for the others when a node stands still, fits the terminal, and ends well however it ends', async () => {
       await using cluster = await CliCluster.describe(runtime)
       await using lab = await openUp(cluster)
@@ -70,7 +68,7 @@ describeEachRuntime(
       )
     })
   },
-  ['docker', 'local'],
+  ['local'],
 )
 
 describeEachRuntime(

@@ -16,11 +16,19 @@ import {
 } from '../../src/index.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
-import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+import {
+  ALSO_ON_DOCKER,
+  describeEachRuntime,
+  startTestCluster,
+  TIMEOUT_MS,
+  type TestRuntime,
+} from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
-describeEachRuntime('a switchover', runtime => {
+describeEachRuntime('a switchover', changesPlaces, ALSO_ON_DOCKER)
+
+function changesPlaces(runtime: TestRuntime): void {
   test('lets two nodes change places there and back under load, loses nothing, and rewinds nothing', async () => {
     await using cluster = await CliCluster.describe(runtime)
     const first = await cluster.json('switchover', '--to', 'replica2')
@@ -47,7 +55,7 @@ describeEachRuntime('a switchover', runtime => {
     }
     expect(await expectAllStreaming(cluster), 'nothing was harmed').toBe('primary')
   })
-})
+}
 
 describeEachRuntime(
   'a switchover that cannot be',
@@ -99,7 +107,7 @@ describeEachRuntime(
       expect(await cluster.primary()).toMatchObject({ name: 'replica1', timeline: 2 })
     })
   },
-  ['docker', 'local'],
+  ['local'],
 )
 
 describeEachRuntime(

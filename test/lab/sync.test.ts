@@ -8,7 +8,7 @@ import { isWaitedFor } from '../../src/operations/synchronous.ts'
 import { nodeTo } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster } from '../support/cli.ts'
-import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+import { ALSO_ON_DOCKER, describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
@@ -48,7 +48,7 @@ describeEachRuntime(
       expect((await readSynchronous(cluster)).standbys).toBe('asynchronous')
     })
   },
-  ['docker', 'local'],
+  ALSO_ON_DOCKER,
 )
 
 describeEachRuntime(

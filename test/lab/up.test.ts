@@ -27,7 +27,9 @@ import { findBinaries } from '../../src/runtime/binaries.ts'
 import { run } from '../../src/runtime/command.ts'
 import { CliCluster, expectAllStreaming, ROOT } from '../support/cli.ts'
 import {
+  ALSO_ON_DOCKER,
   describeEachRuntime,
+  shareTestCluster,
   startTestCluster,
   TEST_PREFIX,
   TIMEOUT_MS,
@@ -36,31 +38,40 @@ import {
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
-describeEachRuntime('up', runtime => {
+describeEachRuntime('up', startsWhatDoesNotRun, ALSO_ON_DOCKER)
+
+function startsWhatDoesNotRun(runtime: TestRuntime): void {
+  const shared = shareTestCluster(runtime)
+
   test('on a healthy cluster changes nothing', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
+    const primary = await roleOf(cluster)
     const before = await incarnations(cluster)
     const events: ClusterEvent[] = []
     cluster.onEvent(event => events.push(event))
-    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 1 })
+    expect(await up(cluster, LIMIT)).toMatchObject(primary)
     expect(events.filter(({ kind }) => kind === 'remark')).toEqual([])
     expect(await incarnations(cluster)).toEqual(before)
   })
 
   test('makes a crashed primary the primary again, when nobody was promoted', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
+    const primary = await roleOf(cluster)
     await crash(cluster, 'primary')
-    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 1 })
+    expect(await up(cluster, LIMIT)).toMatchObject(primary)
   })
 
   test('thaws what is frozen, primary and standby', async () => {
-    await using cluster = await startTestCluster(runtime)
+    const cluster = await shared()
+    const primary = await roleOf(cluster)
     const before = await incarnations(cluster)
     for (const node of ['primary', 'replica1']) await cluster.runtime.freeze(node)
-    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'primary', timeline: 1 })
+    expect(await up(cluster, LIMIT)).toMatchObject(primary)
     expect(await incarnations(cluster)).toEqual(before)
   })
+}
 
+describeEachRuntime('up', runtime => {
   test('lets a standby whose slot was dropped stream again', async () => {
     await using cluster = await startTestCluster(runtime)
     await shutDown(cluster, 'replica1')
@@ -102,7 +113,9 @@ describeEachRuntime('up', runtime => {
   })
 })
 
-describeEachRuntime('a former primary that was not fenced', runtime => {
+describeEachRuntime('a former primary that was not fenced', notFenced, ALSO_ON_DOCKER)
+
+function notFenced(runtime: TestRuntime): void {
   if (runtime === 'docker') {
     test('asks its peers when it starts, and follows instead of accepting writes', async () => {
       await using cluster = await startTestCluster(runtime)
@@ -126,7 +139,7 @@ describeEachRuntime('a former primary that was not fenced', runtime => {
       expect(await up(cluster, LIMIT)).toMatchObject({ name: newPrimary, timeline: 2 })
     })
   }
-})
+}
 
 describeEachRuntime(
   'a container that was made, and neither connected to its peers nor started',
@@ -201,6 +214,12 @@ async function replaceAndUnfence(cluster: Cluster, runtime: TestRuntime): Promis
   const removed = await cluster.runtime.runOffline('primary', ['bash', '-c', 'rm "$PGDATA/standby.signal"'])
   expect(removed, runtime).toMatchObject({ exitCode: 0 })
   return newPrimary
+}
+
+/** The primary, and its timeline. */
+async function roleOf(cluster: Cluster): Promise<{ readonly name: string; readonly timeline: number }> {
+  const { name, timeline } = await cluster.primary()
+  return { name, timeline }
 }
 
 /** What changes when a server is started anew, or promoted. */

@@ -2,13 +2,12 @@
  * The command line as people use it: `node src/cli/main.ts …` as a process of its own, and a cluster that it manages.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { randomBytes, randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import type { Cluster } from '../../src/index.ts'
-import type { StatusDocument } from '../../src/report/status.ts'
+import { openLab, type Cluster, type NodeStatus } from '../../src/index.ts'
+import { freePorts, upFromTemplate } from '../../src/lab.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
 import { TEST_PREFIX, TIMEOUT_MS, testEnvironment, type TestRuntime } from './runtimes.ts'
 
@@ -104,7 +103,7 @@ export const shellOf = ({ topology, runtime }: Cluster): Environment => ({
   FORCE_COLOR: undefined,
 })
 
-/** Names and ports of a cluster that the command line can manage, and `down` when it is disposed of. Starts nothing. */
+/** Names and ports of a cluster that the command line can manage; gone when it is disposed of. */
 export class CliCluster implements AsyncDisposable {
   readonly runtime: TestRuntime
   readonly project: string
@@ -116,6 +115,7 @@ export class CliCluster implements AsyncDisposable {
     this.environment = environment
   }
 
+  /** Starts nothing. */
   static async describe(runtime: TestRuntime, environment: Environment = {}): Promise<CliCluster> {
     const project = `${TEST_PREFIX}-${randomBytes(4).toString('hex')}`
     const names = {
@@ -123,17 +123,22 @@ export class CliCluster implements AsyncDisposable {
       CONTAINER_PREFIX: project,
       LAB_RUNTIME: runtime === 'docker' ? 'docker' : 'local',
     }
-    const ports = { PRIMARY_PORT: await freePort(), REPLICA1_PORT: await freePort(), REPLICA2_PORT: await freePort() }
+    const [primary, replica1, replica2] = (await freePorts(3)).map(String)
+    const ports = { PRIMARY_PORT: primary, REPLICA1_PORT: replica1, REPLICA2_PORT: replica2 }
     return new CliCluster(runtime, project, { ...plainEnvironment(runtime), ...names, ...ports, ...environment })
   }
 
-  /** Describes a cluster, and brings it up. */
+  /** Describes a cluster, and brings it up: not by a command, which would take longer than the rest. */
   static async up(runtime: TestRuntime, environment: Environment = {}): Promise<CliCluster> {
     const cluster = await CliCluster.describe(runtime, environment)
-    const result = await cluster.run('up')
-    if (result.exitCode === 0) return cluster
-    await cluster[Symbol.asyncDispose]()
-    throw new Error(`up failed: ${result.stdout}${result.stderr}`)
+    await using lab = await openLab({ environment: cluster.environment })
+    try {
+      await upFromTemplate(lab.cluster, { timeoutMs: TIMEOUT_MS })
+      return cluster
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   port(node: string): number {
@@ -159,14 +164,16 @@ export class CliCluster implements AsyncDisposable {
     return { document: JSON.parse(stdout) as unknown, narration: stderr }
   }
 
-  async nodes(): Promise<StatusDocument['nodes']> {
-    return ((await this.json('status')).document as StatusDocument).nodes
+  /** Past the command line. */
+  async nodes(): Promise<NodeStatus[]> {
+    await using lab = await openLab({ environment: this.environment })
+    return await lab.cluster.status()
   }
 
-  /** `down`, which must work whatever has happened. */
+  /** Whatever has happened to it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { exitCode, stdout, stderr } = await this.run('down')
-    if (exitCode !== 0) throw new Error(`down failed with ${exitCode}: ${stdout}${stderr}`)
+    await using lab = await openLab({ environment: this.environment })
+    await lab.runtime.down({ keepData: false })
   }
 }
 
@@ -201,21 +208,4 @@ function plainEnvironment(runtime: TestRuntime): Environment {
     ([name]) => !/^(FORCE_COLOR|NO_COLOR|CI|NODE_OPTIONS|VITEST.*|TEST|NODE_ENV|LAB_COMPOSE_FILE)$/.test(name),
   )
   return Object.fromEntries(inherited)
-}
-
-/**
- * Outside the range from which the system takes ports for outgoing connections (32768 and up on Linux): there, a client
- * that knocks at a server which is down can be given the server's own port, and then talks to itself.
- */
-async function freePort(): Promise<string> {
-  const port = randomInt(10_000, 32_000)
-  return (await isFree(port)) ? String(port) : await freePort()
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }

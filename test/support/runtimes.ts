@@ -3,7 +3,7 @@
  * LAB_REQUIRE_RUNTIMES=docker,local a missing one fails the run.
  */
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, inject, test } from 'vitest'
 import { startTemporaryCluster, switchover, up, type Cluster, type TemporaryClusterOptions } from '../../src/index.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -39,7 +39,7 @@ export function describeEachRuntime(
   }
 }
 
-/** A cluster of the test's own. */
+/** A cluster of the test's own; from a template, unless it is the only one of its kind. */
 export async function startTestCluster(
   runtime: TestRuntime,
   options: Partial<TemporaryClusterOptions> = {},
@@ -48,7 +48,7 @@ export async function startTestCluster(
   return await startTemporaryCluster({
     timeoutMs: TIMEOUT_MS,
     name: TEST_PREFIX,
-    fromTemplate: true,
+    fromTemplate: options.environment === undefined && options.file === undefined,
     ...options,
     runtime: runtime === 'docker' ? 'docker' : 'local',
     environment,
@@ -56,23 +56,21 @@ export async function startTestCluster(
 }
 
 /**
- * One cluster for all the tests of a `describe`. Before each of them it is brought back, so that their order is free: every
+ * One cluster for tests of a `describe`. Whoever asks for it gets it brought back, so that the tests have no order: every
  * node streams from `primary`, and no table of another test is there. Its timeline is whatever it has come to.
  */
-export function shareTestCluster(runtime: TestRuntime, options?: Partial<TemporaryClusterOptions>): () => Cluster {
+export function shareTestCluster(runtime: TestRuntime): () => Promise<Cluster> {
   let cluster: Cluster | undefined
   beforeAll(async () => {
-    cluster = await startTestCluster(runtime, options)
+    cluster = await startTestCluster(runtime)
   })
-  beforeEach(async () => bringBack(cluster!))
   afterAll(async () => cluster?.[Symbol.asyncDispose]())
-  return () => cluster!
-}
-
-async function bringBack(cluster: Cluster): Promise<void> {
-  const { name } = await up(cluster, { timeoutMs: TIMEOUT_MS })
-  if (name !== 'primary') await switchover(cluster, { to: 'primary', timeoutMs: TIMEOUT_MS })
-  await cluster.query('primary', DROP_TABLES, { as: 'superuser' })
+  return async () => {
+    const { name } = await up(cluster!, { timeoutMs: TIMEOUT_MS })
+    if (name !== 'primary') await switchover(cluster!, { to: 'primary', timeoutMs: TIMEOUT_MS })
+    await cluster!.query('primary', DROP_TABLES, { as: 'superuser' })
+    return cluster!
+  }
 }
 
 const DROP_TABLES = `DO $$ DECLARE name text; BEGIN
