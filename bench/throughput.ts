@@ -72,7 +72,7 @@ async function runPgbench(cluster: lab.Cluster, { directory }: Binaries, signal:
       ...[`--host=${host}`, `--port=${port}`, `--username=${topology.lab.user}`, topology.database],
     ] as [string, ...string[]]
     const environment = { ...process.env, PGPASSWORD: topology.lab.password, LC_ALL: 'C' }
-    const { exitCode, stdout, stderr } = await run(argv, { environment, signal })
+    const { exitCode, stdout, stderr } = await run(argv, { environment, timeoutMs: 600_000, signal })
     const perSecond = Number(/^tps = ([\d.]+)/m.exec(stdout)?.[1])
     if (exitCode === 0 && perSecond > 0) return (WRITES * 1000) / perSecond
     throw new lab.LabError('NODE_FAILED', `pgbench failed: ${lastLines(stdout + stderr, 2)}`, {

@@ -6,6 +6,7 @@ import type { Disposer } from '../dispose.ts'
 import { LabError } from '../errors.ts'
 import { hostsIn, withHosts } from '../postgres/conninfo.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
+import { together } from '../together.ts'
 import { notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
 import { standbysOf, type NodeStatus, type StandbyStatus } from './node-status.ts'
@@ -51,7 +52,9 @@ async function placeBetween(cluster: Cluster, resources: Disposer, options: Chan
     }
   }
   const answering = (await cluster.status(options.signal)).filter(({ role }) => role !== 'unreachable')
-  await Promise.all(answering.map(status => lead(cluster, status, { ...options, resources })))
+  const led = (status: NodeStatus, signal: AbortSignal): Promise<void> =>
+    lead(cluster, status, { ...options, signal, resources })
+  await together(answering, led, options.signal)
 }
 
 /** A standby that must not replay what it has takes over no other primary_conninfo until it may. @throws LabError NOT_READY */

@@ -5,6 +5,7 @@
  */
 import { collected, type Disposer } from '../dispose.ts'
 import { LabError } from '../errors.ts'
+import { together } from '../together.ts'
 import { requireSpeed, type Impairment, type Way } from '../links/link.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Route } from '../links/group.ts'
@@ -70,15 +71,13 @@ async function disconnect(cluster: Cluster, name: string, healing: Disposer): Pr
  */
 async function endDeadConnections(cluster: Cluster, node: string): Promise<void> {
   const answering = (await cluster.status()).filter(({ role }) => role !== 'unreachable')
-  await Promise.all(
-    answering.map(({ name }) =>
-      name === node
-        ? cluster.query(name, END_ALL, { as: 'superuser' })
-        : cluster.query(name, END_THOSE_OF, {
-            values: [node, cluster.runtime.peerEndpoint(node).host],
-            as: 'superuser',
-          }),
-    ),
+  await together(answering, ({ name }) =>
+    name === node
+      ? cluster.query(name, END_ALL, { as: 'superuser' })
+      : cluster.query(name, END_THOSE_OF, {
+          values: [node, cluster.runtime.peerEndpoint(node).host],
+          as: 'superuser',
+        }),
   )
 }
 

@@ -5,6 +5,7 @@
  * its connection is closed, while one that is isolated waits for what does not come.
  */
 import { undoable } from '../dispose.ts'
+import { together } from '../together.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { describeStatus } from '../cluster/conditions.ts'
@@ -24,7 +25,8 @@ export async function cutFromWal(
   const conninfo = new Map<string, string>()
   const cut = async (): Promise<void> => {
     for (const node of standbys) conninfo.set(node, await readConninfo(cluster, node, options.signal))
-    await Promise.all(standbys.map(node => detach(cluster, node, options)))
+    const detached = (node: string, signal: AbortSignal): Promise<void> => detach(cluster, node, { ...options, signal })
+    await together(standbys, detached, options.signal)
   }
   return await undoable(cut, () => heal(cluster, conninfo, options.timeoutMs))
 }
@@ -45,8 +47,7 @@ function receivesNothing(cluster: Cluster, node: string): Condition<undefined> {
 }
 
 async function heal(cluster: Cluster, conninfo: ReadonlyMap<string, string>, timeoutMs: number): Promise<void> {
-  const nodes = [...conninfo]
-  await Promise.all(
-    nodes.map(([node, value]) => restoreSettings(cluster, node, { settings: { primary_conninfo: value }, timeoutMs })),
+  await together([...conninfo], ([node, value]) =>
+    restoreSettings(cluster, node, { settings: { primary_conninfo: value }, timeoutMs }),
   )
 }

@@ -30,9 +30,17 @@ export interface Interruptible {
 }
 
 export interface StopOptions extends Interruptible {
-  /** Limit in milliseconds; a server that still runs then is left, or killed, as the runtime does it. @default 60000 */
+  /** Limit in milliseconds; a server that still runs then is left. @default 60000 */
   readonly timeoutMs?: number | undefined
 }
+
+export interface OfflineOptions extends Interruptible {
+  /** Limit in milliseconds. @default 600000 */
+  readonly timeoutMs?: number | undefined
+}
+
+/** {@link OfflineOptions.timeoutMs}: a rewind copies what has changed, which can be all of a database. */
+export const OFFLINE_TIMEOUT_MS = 600_000
 
 export interface UpOptions extends Interruptible {
   /** Limit for each node's first start in milliseconds. */
@@ -115,7 +123,10 @@ export interface Runtime extends AsyncDisposable {
   state(node: string): Promise<NodeState>
   /** Starts a stopped node as it is, or clones it first when its data is missing or not to be trusted. Does not wait for it to answer. */
   start(node: string, options?: Interruptible): Done
-  /** Asks the server to end, and waits until every process of the node is gone. */
+  /**
+   * Asks the server to end, and waits until every process of the node is gone.
+   * @throws LabError TIMEOUT when it still runs at the limit
+   */
   stop(node: string, mode: StopMode, options?: StopOptions): Done
   /** SIGKILL to every process of the node: no flush, no goodbye. Returns when they are gone. */
   crash(node: string): Done
@@ -130,8 +141,9 @@ export interface Runtime extends AsyncDisposable {
   /**
    * Runs a program against a stopped node's data, as the servers' user. Its environment has PGDATA, PGPASSFILE, and
    * SCRIPTS, the folder of replica-entrypoint/.
+   * @throws LabError INTERRUPTED, TIMEOUT, when the program has ended for it
    */
-  runOffline(node: string, argv: readonly [string, ...string[]], options?: Interruptible): Promise<CommandResult>
+  runOffline(node: string, argv: readonly [string, ...string[]], options?: OfflineOptions): Promise<CommandResult>
   /** A file of a node's data directory, running or not: `global/pg_control`. Undefined when there is no such file. */
   readData(node: string, path: string): Promise<Uint8Array | undefined>
   /** Whether {@link discard} was called since its data was made. */

@@ -147,8 +147,7 @@ class ComposeCluster implements AsyncDisposable {
 
   async compose(...args: readonly string[]): Promise<void> {
     const { exitCode, stderr } = await run(['docker', 'compose', ...args], {
-      environment: this.#environment,
-      cwd: ROOT,
+      ...{ environment: this.#environment, cwd: ROOT, timeoutMs: TIMEOUT_MS },
     })
     expect(exitCode, stderr).toBe(0)
   }

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { caughtUp, crash, failover, openLab, parseLsn, primaryOf, standbysOf } from '../../src/index.ts'
 import { streaming, up, waitUntil, type Cluster } from '../../src/index.ts'
-import { met, notMet } from '../../src/index.ts'
+import { met, notMet, type Condition } from '../../src/index.ts'
 import { run } from '../../src/runtime/command.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import {
@@ -61,6 +61,15 @@ function keepsTheContract(runtime: TestRuntime): void {
     expect((await cluster.primary()).timeline).toBe(timeline)
     const since = (await cluster.runtime.log('primary', { lines: 100 })).split('database system is shut down').at(-1)
     expect(since).not.toContain('not properly shut down')
+
+    // It waits for this client, and is left.
+    await using _stays = await cluster.connect('replica1')
+    await catchLabError('TIMEOUT', () => cluster.runtime.stop('replica1', 'smart', { timeoutMs: 1_000 }))
+    expect(await cluster.runtime.state('replica1')).toBe('running')
+    await cluster.runtime.stop('replica1', 'immediate')
+    expect(await cluster.runtime.state('replica1')).toBe('stopped')
+    const log = await cluster.runtime.log('replica1', { lines: 20 })
+    expect(log).toMatch(/received smart shutdown request[^]*received immediate shutdown request/)
   })
 
   test('crash leaves no process of the node alive, and started again it recovers what it had acknowledged', async () => {
@@ -117,6 +126,19 @@ function keepsTheContract(runtime: TestRuntime): void {
     const argv = ['bash', '-c', 'echo "$1"; echo "$2" >&2; exit 7', 'bash', 'a  b', "it's"] as const
     const result = await cluster.runtime.runOffline('replica1', [...argv])
     expect(result).toEqual({ exitCode: 7, stdout: 'a  b\n', stderr: "it's\n" })
+
+    const { servers } = await cluster.runtime.traces()
+    const interrupt = new AbortController()
+    const program = ['bash', '-c', 'touch "$PGDATA/begun"; exec sleep 60'] as const
+    const ended = catchLabError('INTERRUPTED', () =>
+      cluster.runtime.runOffline('replica1', [...program], { signal: interrupt.signal }),
+    )
+    await waitUntil(hasFile(cluster, 'replica1', 'begun'), LIMIT)
+    interrupt.abort()
+    await ended
+    await catchLabError('TIMEOUT', () => cluster.runtime.runOffline('replica1', [...program], { timeoutMs: 2_000 }))
+    expect((await cluster.runtime.traces()).servers, 'nothing of it is left').toEqual(servers)
+    await offline(cluster, 'replica1', 'rm "$PGDATA/begun"')
   })
 
   test('down that keeps the data, then up, keeps data and roles, also after a failover', async () => {
@@ -193,6 +215,11 @@ function keepsTheContract(runtime: TestRuntime): void {
 }
 
 const ANY = parseLsn('0/0')
+
+const hasFile = (cluster: Cluster, node: string, path: string): Condition<undefined> => ({
+  what: `${path} in the data of ${node}`,
+  observe: async () => ((await cluster.runtime.readData(node, path)) === undefined ? notMet('none') : met(undefined)),
+})
 
 async function everyoneStreams(cluster: Cluster): Promise<void> {
   for (const node of ['replica1', 'replica2']) await waitUntil(streaming(cluster, node, 'primary'), LIMIT)

@@ -121,7 +121,7 @@ describeEachRuntime(
         await up(cluster, LIMIT)
       }
 
-      for (const moment of [{ after: 'stop' }, { after: 'fence' }] as const) {
+      const isInterrupted = async (moment: { readonly after: 'stop' | 'fence' }): Promise<void> => {
         const interrupt = new AbortController()
         using _interrupted = meddling(cluster, moment, async () => interrupt.abort())
         const error = await catchLabError('INTERRUPTED', () =>
@@ -130,6 +130,8 @@ describeEachRuntime(
         expect(error.message).toBe(`${goesOn}interrupted`)
         await onTheOldTimeline()
       }
+      await isInterrupted({ after: 'stop' })
+      await isInterrupted({ after: 'fence' })
       {
         using _unfenced = meddling(cluster, { before: 'fence' }, () => Promise.reject(new Error('no space left')))
         const error = await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', ...LIMIT }))

@@ -12,6 +12,7 @@ import { addReplica, removeReplica } from '../../operations/members.ts'
 import { switchover } from '../../operations/switchover/switchover.ts'
 import { up } from '../../operations/up.ts'
 import { Disposer } from '../../dispose.ts'
+import { together } from '../../together.ts'
 import { pause } from '../../wait.ts'
 import type { ChaosAction } from './plan.ts'
 import { setBeside, standbysHit, type Played, type Scene } from './scene.ts'
@@ -146,7 +147,7 @@ async function addAndRemove({ cluster, plan, trial, limits }: Scene): Promise<Pl
 async function crashAll(scene: Scene): Promise<Played> {
   const { cluster, trial, limits } = scene
   await using beside = await setBeside(scene)
-  await Promise.all(cluster.nodes.map(({ name }) => crash(cluster, name)))
+  await together(cluster.nodes, ({ name }) => crash(cluster, name))
   await beside[Symbol.asyncDispose]()
   await up(cluster, limits)
   await trial.writer.acknowledges(ENOUGH, limits)

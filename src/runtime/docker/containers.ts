@@ -7,8 +7,9 @@ import { buffer, text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
 import { packTar, unpackTar } from 'modern-tar'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
-import type { CommandResult, NodeState } from '../runtime.ts'
-import { dockerError, statusCode } from './engine.ts'
+import { together } from '../../together.ts'
+import type { CommandResult, NodeState, OfflineOptions, StopOptions } from '../runtime.ts'
+import { dockerError, statusCode, within, type Engine, type WithinOptions } from './engine.ts'
 
 const PROJECT = 'com.docker.compose.project'
 const SERVICE = 'com.docker.compose.service'
@@ -18,10 +19,12 @@ const VOLUME = 'com.docker.compose.volume'
 
 export class Containers {
   readonly #engine: Docker
+  readonly #patient: Docker
   readonly #project: string
 
-  constructor(engine: Docker, project: string) {
-    this.#engine = engine
+  constructor({ prompt, patient }: Engine, project: string) {
+    this.#engine = prompt
+    this.#patient = patient
     this.#project = project
   }
 
@@ -71,7 +74,7 @@ export class Containers {
       ...(await left(`${ONE_OFF}=False`, ['created'])),
       ...(await left(`${ONE_OFF}=True`, ['created', 'exited', 'dead'])),
     ]
-    await Promise.all(all.map(({ Id }) => this.#engine.getContainer(Id).remove({ v: true })))
+    await together(all, ({ Id }) => this.#engine.getContainer(Id).remove({ v: true }))
   }
 
   async state(service: string): Promise<NodeState> {
@@ -144,11 +147,14 @@ export class Containers {
   async runBeside(
     service: string,
     argv: readonly string[],
-    { environment, signal }: { readonly environment: readonly string[]; readonly signal: AbortSignal | undefined },
+    {
+      environment,
+      ...options
+    }: OfflineOptions & { readonly environment: readonly string[]; readonly timeoutMs: number },
   ): Promise<CommandResult> {
     const { Id, Image, Config } = await (await this.get(service)).inspect()
     const labels = { [PROJECT]: this.#project, [SERVICE]: `${service}-offline`, [ONE_OFF]: 'True' }
-    throwIfInterrupted(signal)
+    throwIfInterrupted(options.signal)
     const container = await this.#engine.createContainer({
       Image,
       User: 'postgres',
@@ -158,16 +164,59 @@ export class Containers {
       Labels: labels,
       HostConfig: { VolumesFrom: [Id], NetworkMode: (await this.network('replication')).Name },
     })
-    const end = (): void => void container.kill().catch(() => undefined)
-    signal?.addEventListener('abort', end, { once: true })
     try {
       await container.start()
-      const { StatusCode } = (await container.wait()) as { StatusCode: number }
-      return { exitCode: StatusCode, ...(await this.output(container, { lines: 1000 })) }
+      const exitCode = await this.#wait(container, { what: `${argv[0]} beside ${service} to end`, ...options })
+      return { exitCode, ...(await this.output(container, { lines: 1000 })) }
     } finally {
-      signal?.removeEventListener('abort', end)
+      // Interrupted or out of time, it still runs: it has ended when it is removed.
       await container.remove({ force: true, v: true })
     }
+  }
+
+  /** Waits until a container does not run, and returns its exit code. */
+  async #wait({ id }: Docker.Container, options: WithinOptions): Promise<number> {
+    const container = this.#patient.getContainer(id)
+    const { StatusCode } = (await within(options, abortSignal =>
+      container.wait({ condition: 'not-running', abortSignal }),
+    )) as { StatusCode: number }
+    return StatusCode
+  }
+
+  /**
+   * Asks a service's server to end, and waits for it. Not `docker stop`: that kills after the time without a word, and an
+   * engine before 23 sends its own signal whatever is asked for.
+   * @throws LabError TIMEOUT when it still runs; NODE_FAILED when it was killed meanwhile; INTERRUPTED, DOCKER_FAILED
+   */
+  async stop(
+    service: string,
+    { signalName, ...limits }: StopOptions & { readonly signalName: string; readonly timeoutMs: number },
+  ): Promise<void> {
+    const container = await this.#signal(service, signalName)
+    if (container === undefined) return
+    const exitCode = await this.#wait(container, { what: `${service} to stop`, ...limits })
+    if (exitCode !== KILLED_EXIT_CODE) return
+    throw new LabError('NODE_FAILED', `${service} did not shut down: it was killed meanwhile`, {
+      hint: 'It recovers at its next start, as after a crash. docker inspect shows whether memory was short (OOMKilled).',
+    })
+  }
+
+  /** SIGKILL, if it runs; returns when it does not. */
+  async kill(service: string): Promise<void> {
+    const container = await this.#signal(service, 'SIGKILL')
+    if (container === undefined) return
+    await this.#wait(container, { what: `${service} to be gone`, timeoutMs: KILL_TIMEOUT_MS })
+  }
+
+  /** Sends a signal to a service's container, and returns it; undefined when it does not run. */
+  async #signal(service: string, signal: string): Promise<Docker.Container | undefined> {
+    const container = await this.get(service)
+    if (!(await container.inspect()).State.Running) return undefined
+    await container.kill({ signal }).catch((error: unknown) => {
+      // It has ended since it was looked at.
+      if (statusCode(error) !== 409) throw dockerError(`cannot send ${signal} to ${service}`, error)
+    })
+    return container
   }
 
   /** The last lines that a container has written. */
@@ -186,13 +235,13 @@ export class Containers {
 
   /** Writes what a container writes, until the signal fires or it ends. */
   async follow(
-    container: Docker.Container,
+    { id }: Docker.Container,
     write: (chunk: string) => void,
     options: { signal: AbortSignal; lines: number },
   ): Promise<void> {
     const sink = new PassThrough({ encoding: 'utf8' })
     sink.on('data', write)
-    const raw = await container.logs({
+    const raw = await this.#patient.getContainer(id).logs({
       stdout: true,
       stderr: true,
       tail: options.lines,
@@ -209,6 +258,12 @@ export class Containers {
     })
   }
 }
+
+/** What a signal that cannot be ignored takes at most to end everything, on a busy machine. */
+const KILL_TIMEOUT_MS = 30_000
+
+/** As shells count it: 128 and SIGKILL. */
+const KILLED_EXIT_CODE = 137
 
 /** Runs an engine call; 304 says that it is so already. @throws LabError DOCKER_FAILED */
 export async function tolerateDone(fact: string, call: Promise<unknown>): Promise<void> {

@@ -1,15 +1,16 @@
 /**
  * The Docker runtime: Compose for up and down, the engine's API for everything else.
  */
-import type Docker from 'dockerode'
 import { isLabError, LabError } from '../../errors.ts'
 import { withHosts } from '../../postgres/conninfo.ts'
 import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topology/topology.ts'
+import { together } from '../../together.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { lastLines, run } from '../command.ts'
 import { Membership } from '../membership.ts'
 import { requireFreePort } from '../ports.ts'
 import {
+  OFFLINE_TIMEOUT_MS,
   STOP_SIGNALS,
   type CommandResult,
   type Done,
@@ -17,6 +18,7 @@ import {
   type Interruptible,
   type NetworkControl,
   type NodeState,
+  type OfflineOptions,
   type PsqlCommand,
   type Runtime,
   type StopMode,
@@ -25,11 +27,14 @@ import {
   type UpOptions,
 } from '../runtime.ts'
 import { Containers, tolerateDone } from './containers.ts'
-import { connectEngine, requireImage, statusCode } from './engine.ts'
+import { connectEngine, requireImage, statusCode, type Engine } from './engine.ts'
 import { composeFiles, MEMBERS_SCRIPT, membersJson, membersScript, removeMembersFiles } from './members.ts'
 import { dockerNetwork } from './network.ts'
 
 const PAUSE_TIMEOUT_MS = 10_000
+
+/** Of what takes no `timeoutMs` of its own: it waits for fast shutdowns, one node beside the other. */
+const COMPOSE_TIMEOUT_MS = 180_000
 
 /**
  * Finds the Docker Engine.
@@ -46,15 +51,15 @@ export class DockerRuntime implements Runtime {
   readonly description: string
   readonly network: NetworkControl
   readonly #membership: Membership
-  readonly #engine: Docker
+  readonly #engine: Engine
   readonly #containers: Containers
 
-  constructor(membership: Membership, engine: Docker) {
+  constructor(membership: Membership, engine: Engine) {
     const { topology } = membership
     this.#membership = membership
     this.#engine = engine
     this.#containers = new Containers(engine, topology.project)
-    this.network = dockerNetwork(engine, this.#containers)
+    this.network = dockerNetwork(engine.prompt, this.#containers)
     this.description = `the image ${topology.nodes[0]?.image ?? ''}`
   }
 
@@ -69,7 +74,7 @@ export class DockerRuntime implements Runtime {
   async addMember(member: Member, { signal }: Interruptible = {}): Promise<void> {
     await this.#membership.add(member)
     // Only made: what it must know before it starts is put on its volume.
-    await this.#compose(['up', '--no-start', '--no-deps', '--no-recreate', member.name], signal)
+    await this.#compose(['up', '--no-start', '--no-deps', '--no-recreate', member.name], { signal })
     await this.#tellMembers(this.#topology.nodes)
   }
 
@@ -81,13 +86,11 @@ export class DockerRuntime implements Runtime {
 
   /** Tells each container which nodes there are by now. */
   async #tellMembers(nodes: readonly NodeSpec[]): Promise<void> {
-    await Promise.all(
-      nodes.map(async ({ name, data }) => {
-        if ((await this.state(name)) === 'absent') return
-        const script = membersScript(this.#topology.nodes, this.standbyConninfo(name))
-        await this.#containers.write(name, `${data.mountedAt}/${MEMBERS_SCRIPT}`, script)
-      }),
-    )
+    await together(nodes, async ({ name, data }) => {
+      if ((await this.state(name)) === 'absent') return
+      const script = membersScript(this.#topology.nodes, this.standbyConninfo(name))
+      await this.#containers.write(name, `${data.mountedAt}/${MEMBERS_SCRIPT}`, script)
+    })
   }
 
   /** Makes sure that the engine has the images, pulling them where that is allowed. @throws LabError IMAGE_UNAVAILABLE */
@@ -95,11 +98,11 @@ export class DockerRuntime implements Runtime {
     options: Pick<UpOptions, 'signal' | 'onProgress'> & { readonly mayPull: boolean },
   ): Promise<void> {
     for (const image of new Set(this.#topology.nodes.map(node => node.image))) {
-      await requireImage(this.#engine, image, { variables: this.#topology.variables, ...options })
+      await requireImage(this.#engine.prompt, image, { variables: this.#topology.variables, ...options })
     }
   }
 
-  async up({ signal, onProgress }: UpOptions): Promise<void> {
+  async up({ timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
     await this.#membership.refresh()
     await this.requireImages({ signal, onProgress, mayPull: true })
     for (const node of this.#topology.nodes) {
@@ -111,10 +114,10 @@ export class DockerRuntime implements Runtime {
     await this.#containers.removeInterrupted()
     onProgress?.('docker compose up')
     if (this.members.length > 0) {
-      await this.#compose(['up', '--no-start'], signal)
+      await this.#compose(['up', '--no-start'], { timeoutMs, signal })
       await this.#tellMembers(this.#topology.nodes)
     }
-    await this.#compose(['up', '--detach'], signal)
+    await this.#compose(['up', '--detach'], { timeoutMs, signal })
   }
 
   async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {
@@ -122,20 +125,20 @@ export class DockerRuntime implements Runtime {
     for (const { name } of this.#topology.nodes) if ((await this.state(name)) === 'frozen') await this.thaw(name)
     if (keepData) {
       // --volumes means the anonymous ones here: the images up to 17 make an empty one for each container.
-      await this.#compose(['rm', '--stop', '--force', '--volumes'], signal)
-      await this.#compose(['down', '--remove-orphans'], signal)
+      await this.#compose(['rm', '--stop', '--force', '--volumes'], { signal })
+      await this.#compose(['down', '--remove-orphans'], { signal })
       return
     }
-    await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], signal)
+    await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], { signal })
     await removeMembersFiles(this.#topology)
     this.#membership.forget()
   }
 
-  async #compose(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  async #compose(args: readonly string[], { timeoutMs = COMPOSE_TIMEOUT_MS, signal }: StopOptions): Promise<void> {
     const { project, variables } = this.#topology
     const files = (await composeFiles(this.#topology)).flatMap(file => ['--file', file])
     const argv = ['docker', 'compose', ...files, '--project-name', project, '--ansi', 'never', ...args] as const
-    const { exitCode, stderr } = await run([...argv], { environment: variables, signal })
+    const { exitCode, stderr } = await run([...argv], { environment: variables, timeoutMs, signal })
     if (exitCode === 0) return
     throw new LabError('DOCKER_FAILED', `docker compose ${args[0]} failed: ${lastLines(stderr, 2)}`, {
       hint: `Try it by hand: docker compose ${args.join(' ')}`,
@@ -157,25 +160,14 @@ export class DockerRuntime implements Runtime {
     return `docker start ${this.#label(node)}`
   }
 
-  async stop(node: string, mode: StopMode, { timeoutMs = 60_000 }: StopOptions = {}): Done {
-    const container = await this.#containers.get(node)
-    await tolerateDone(
-      `cannot stop ${node}`,
-      container.stop({ signal: STOP_SIGNALS[mode], t: Math.ceil(timeoutMs / 1000) }),
-    )
-    return `docker stop ${mode === 'fast' ? '' : `--signal ${STOP_SIGNALS[mode]} `}${this.#label(node)}`
+  async stop(node: string, mode: StopMode, { timeoutMs = 60_000, signal }: StopOptions = {}): Done {
+    await this.#containers.stop(node, { signalName: STOP_SIGNALS[mode], timeoutMs, signal })
+    return `docker kill --signal ${STOP_SIGNALS[mode]} ${this.#label(node)}`
   }
 
   async crash(node: string): Done {
-    const container = await this.#containers.get(node)
-    if (await this.#isUp(node)) await tolerateDone(`cannot kill ${node}`, container.kill({ signal: 'SIGKILL' }))
-    await container.wait({ condition: 'not-running' })
+    await this.#containers.kill(node)
     return `docker kill ${this.#label(node)}`
-  }
-
-  async #isUp(node: string): Promise<boolean> {
-    const state = await this.state(node)
-    return state === 'running' || state === 'frozen'
   }
 
   async freeze(node: string): Done {
@@ -224,14 +216,14 @@ export class DockerRuntime implements Runtime {
   async runOffline(
     name: string,
     argv: readonly [string, ...string[]],
-    { signal }: Interruptible = {},
+    { timeoutMs = OFFLINE_TIMEOUT_MS, signal }: OfflineOptions = {},
   ): Promise<CommandResult> {
     const environment = [
       `PGPASSFILE=${this.#spec(name).data.mountedAt}/.pgpass`,
       'SCRIPTS=/replica-entrypoint',
       'LC_ALL=C',
     ]
-    return await this.#containers.runBeside(name, argv, { environment, signal })
+    return await this.#containers.runBeside(name, argv, { environment, timeoutMs, signal })
   }
 
   async readData(name: string, path: string): Promise<Uint8Array | undefined> {

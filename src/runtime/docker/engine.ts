@@ -2,22 +2,37 @@
  * Finding the Docker Engine, and Compose.
  */
 import type Docker from 'dockerode'
-import { LabError, messageOf } from '../../errors.ts'
+import { LabError, messageOf, throwIfInterrupted } from '../../errors.ts'
 import type { Variables } from '../../topology/interpolation.ts'
+import { seconds } from '../../wait.ts'
 import { lastLines, run } from '../command.ts'
 
 const PING_TIMEOUT_MS = 2_000
+
+/** What the engine answers by itself. Without a limit dockerode waits for ever. */
+const ANSWER_TIMEOUT_MS = 60_000
+
+/** The same engine twice. */
+export interface Engine {
+  /** Every answer has a limit. */
+  readonly prompt: Docker
+  /** For what takes as long as a container does: see {@link within}. */
+  readonly patient: Docker
+}
 
 /**
  * Connects to the engine that the docker command would use: DOCKER_HOST, else the current context.
  * @throws LabError NO_RUNTIME when none answers, or there is no `docker compose`.
  */
-export async function connectEngine(variables: Variables): Promise<Docker> {
+export async function connectEngine(variables: Variables): Promise<Engine> {
   const host = variables['DOCKER_HOST'] || (await contextHost(variables))
   const { default: Docker } = await import('dockerode') // here: it takes longer to load than everything else together
-  const engine =
-    host?.startsWith('unix://') === true ? new Docker({ socketPath: host.slice('unix://'.length) }) : new Docker()
-  await ping(engine).catch((error: unknown) => {
+  const address = host?.startsWith('unix://') === true ? { socketPath: host.slice('unix://'.length) } : {}
+  const engine = {
+    prompt: new Docker({ ...address, timeout: ANSWER_TIMEOUT_MS }),
+    patient: new Docker({ ...address, timeout: 0 }),
+  }
+  await ping(engine.prompt).catch((error: unknown) => {
     throw new LabError('NO_RUNTIME', `no Docker Engine answers: ${messageOf(error)}`, {
       hint: 'Start Docker, or use LAB_RUNTIME=local, which needs no Docker.',
       cause: error,
@@ -44,6 +59,29 @@ async function ping(engine: Docker): Promise<void> {
     setTimeout(() => reject(new Error(`no answer within ${PING_TIMEOUT_MS} ms`)), PING_TIMEOUT_MS).unref(),
   )
   await Promise.race([engine.ping(), late])
+}
+
+export interface WithinOptions {
+  /** What is waited for, as the end of a sentence: `primary to stop`. */
+  readonly what: string
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Makes a call of the patient engine, which gets the signal that ends it. @throws LabError TIMEOUT, INTERRUPTED, and what it throws */
+export async function within<T>(
+  { what, timeoutMs, signal }: WithinOptions,
+  call: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  throwIfInterrupted(signal)
+  const limit = AbortSignal.timeout(Math.ceil(timeoutMs))
+  try {
+    return await call(signal === undefined ? limit : AbortSignal.any([signal, limit]))
+  } catch (error) {
+    throwIfInterrupted(signal)
+    if (!limit.aborted) throw error
+    throw new LabError('TIMEOUT', `waited ${seconds(timeoutMs)} for ${what}`, { hint: 'docker ps shows what runs.' })
+  }
 }
 
 export interface ImageOptions {
@@ -73,7 +111,9 @@ export async function requireImage(engine: Docker, image: string, options: Image
   if (!mayPull)
     throw new LabError('IMAGE_UNAVAILABLE', `Docker does not have the image ${image}`, { hint: `docker pull ${image}` })
   onProgress?.(`pulling the image ${image}`)
-  const { exitCode, stderr } = await run(['docker', 'pull', image], { environment: variables, signal })
+  const { exitCode, stderr } = await run(['docker', 'pull', image], {
+    ...{ environment: variables, timeoutMs: PULL_TIMEOUT_MS, signal },
+  })
   if (exitCode === 0) return
   throw new LabError(
     'IMAGE_UNAVAILABLE',
@@ -83,6 +123,9 @@ export async function requireImage(engine: Docker, image: string, options: Image
     },
   )
 }
+
+/** 150 MB over a slow line. */
+const PULL_TIMEOUT_MS = 1_800_000
 
 /** The HTTP status with which the engine answered, if an error is an answer. */
 export const statusCode = (error: unknown): number | undefined =>

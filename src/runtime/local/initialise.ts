@@ -40,7 +40,7 @@ export async function initialise(host: Host, node: NodeSpec, options: Initialise
       environment: nodeEnvironment(host, node),
       cwd: place.root,
       account: place.account,
-      signal: options.signal,
+      ...{ timeoutMs: options.timeoutMs, signal: options.signal },
     },
   }
   await initdb(making)

@@ -4,18 +4,21 @@
 import { join } from 'node:path'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topology/topology.ts'
+import { together } from '../../together.ts'
 import { waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
 import { run } from '../command.ts'
 import { Membership } from '../membership.ts'
 import { requireFreePort } from '../ports.ts'
 import {
+  OFFLINE_TIMEOUT_MS,
   STOP_SIGNALS,
   type CommandResult,
   type Done,
   type Endpoint,
   type Interruptible,
   type NodeState,
+  type OfflineOptions,
   type PsqlCommand,
   type Runtime,
   type StopMode,
@@ -119,13 +122,12 @@ class LocalRuntime implements Runtime {
   }
 
   async #startAndWait(nodes: readonly NodeSpec[], { timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
-    await Promise.all(
-      nodes.map(async node => {
-        onProgress?.((await data.canStart(this.#place, node)) ? `starting ${node.name}` : `cloning ${node.name}`)
-        await this.start(node.name, { signal })
-        await waitUntil(takesConnections(this.#place, node), { timeoutMs, signal, intervalMs: 2 })
-      }),
-    )
+    const startOne = async (node: NodeSpec, either: AbortSignal): Promise<void> => {
+      onProgress?.((await data.canStart(this.#place, node)) ? `starting ${node.name}` : `cloning ${node.name}`)
+      await this.start(node.name, { signal: either })
+      await waitUntil(takesConnections(this.#place, node), { timeoutMs, signal: either, intervalMs: 2 })
+    }
+    await together(nodes, startOne, signal)
   }
 
   /** No node has data: then, and only then, a database is made. */
@@ -232,12 +234,12 @@ class LocalRuntime implements Runtime {
   async runOffline(
     name: string,
     argv: readonly [string, ...string[]],
-    { signal }: Interruptible = {},
+    { timeoutMs = OFFLINE_TIMEOUT_MS, signal }: OfflineOptions = {},
   ): Promise<CommandResult> {
-    const { account, root } = this.#place
+    const where = { account: this.#place.account, cwd: this.#place.root }
     // What runs may remove the file which tells of it.
     await releaseSharedMemory(dataOf(this.#place, this.#spec(name)))
-    return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd: root, signal })
+    return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), ...where, timeoutMs, signal })
   }
 
   async readData(name: string, path: string): Promise<Uint8Array | undefined> {

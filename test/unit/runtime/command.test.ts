@@ -28,6 +28,14 @@ test('a program that is interrupted has ended when the caller is told', async ()
   }
 })
 
+test('a program that does not end within its limit is ended, and said to be', async () => {
+  const begun = performance.now()
+  const options = { environment: process.env, timeoutMs: 49.5 }
+  const error = await catchLabError('TIMEOUT', () => run(['sleep', '60'], options))
+  expect(error.message).toBe('sleep did not end within 50 ms, and was told to')
+  expect(performance.now() - begun).toBeLessThan(5_000)
+})
+
 test('a program that is not there cannot be run, also when the caller has given up', async () => {
   const environment = process.env
   const error = await catchLabError('USAGE', () => run(['no-such-program'], { environment }))
