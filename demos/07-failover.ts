@@ -70,7 +70,7 @@ export default lab.demo(
     for (const { name, lsn, timeline } of failover.candidates)
       narrate.say(`${name} had received up to ${lab.formatLsn(lsn)} on timeline ${timeline}`)
     narrate.say(`${failover.newPrimary} is the primary, on timeline ${failover.timeline.after}`)
-    assert.equal(failover.timeline.after, failover.timeline.before + 1, 'a promotion starts a new timeline')
+    assert.ok(failover.timeline.after > failover.timeline.before, 'a promotion starts a new timeline')
 
     await step('What the client was told meanwhile')
     await trial.writer.acknowledges(Math.min(50, ratePerSecond), LIMIT)

@@ -17,11 +17,11 @@ export const UP_TIMEOUT_MS = 180_000
 export const upCommand = command({
   usage: 'up',
   summary: 'bring the cluster up: one primary, every other node streaming from it',
-  options: {},
-  run: async ({ openLab, narrate, interrupt: { signal } }) => {
+  options: { keep: flagOption('--no-keep', 'do not keep what only one node has: faster, and it is gone') },
+  run: async ({ openLab, narrate, options: { keep }, interrupt: { signal } }) => {
     const { cluster } = await openLab({ mayPull: true })
     const startedAt = performance.now()
-    await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
+    await up(cluster, { timeoutMs: UP_TIMEOUT_MS, keep, signal })
     narrate.say(`up after ${formatMs(performance.now() - startedAt)}`)
     return await tellStatus(narrate, cluster, signal)
   },

@@ -5,10 +5,10 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { NodeStatus, PrimaryStatus } from '../cluster/node-status.ts'
 import { primaryOf } from '../cluster/node-status.ts'
 import { isHeldBack, senderOf } from '../cluster/conditions.ts'
-import { rejoin, standDown } from '../operations/rejoin.ts'
+import { rejoin, requireOther, standDown } from '../operations/rejoin.ts'
 import { readPastFork } from '../operations/salvage/past-fork.ts'
 import { requireNew, salvage } from '../operations/salvage/salvage.ts'
-import { fileOption } from '../options/options.ts'
+import { fileOption, flagOption } from '../options/options.ts'
 import { isLabError, LabError, throwIfInterrupted } from '../errors.ts'
 import { narratePastFork, narrateRejoined, narrateSalvage, type RejoinDocument } from '../report/rejoin.ts'
 import { command, type CommandContext } from './command.ts'
@@ -18,7 +18,11 @@ import { UP_TIMEOUT_MS } from './commands.ts'
 const SALVAGE_TIMEOUT_MS = 600_000
 
 const options = {
-  salvage: fileOption('--salvage <file>', 'first keep the rows of lab.writes that only this node has, as SQL'),
+  salvage: fileOption(
+    '--salvage <file>',
+    'first write the rows of lab.writes that only this node has into a file, as SQL',
+  ),
+  keep: flagOption('--no-keep', 'do not keep what only this node has: faster, and it is gone'),
 }
 
 export const rejoinCommand = command({
@@ -34,11 +38,7 @@ export const rejoinCommand = command({
     const all = await cluster.status(signal)
     // A node that accepts writes beside the primary is stopped only if it is named.
     const primary = named === undefined ? primaryOf(all) : newestPrimary(all)
-    if (named === primary.name) {
-      throw new LabError('USAGE', `${named} is the primary, which the others follow`, {
-        hint: 'pnpm run status shows the roles; a node that does not stream can be rejoined.',
-      })
-    }
+    if (named !== undefined) requireOther(named, primary)
     const node = await nodeToRejoin(cluster, { all, primary, named })
     if (node === undefined) {
       const why = named === undefined ? 'every standby streams already' : 'it streams already'
@@ -53,6 +53,7 @@ const document = (known: Pick<RejoinDocument, 'node' | 'by' | 'why'> & Partial<R
   version: 1,
   pastFork: null,
   salvaged: null,
+  kept: null,
   ...known,
 })
 
@@ -91,7 +92,7 @@ async function bringBack(
     narrate,
     terminal,
     interrupt,
-    options: { salvage: file },
+    options: { salvage: file, keep },
   } = context
   const { signal } = interrupt
   const limits = { timeoutMs: SALVAGE_TIMEOUT_MS, signal }
@@ -108,7 +109,7 @@ async function bringBack(
   if (salvaged !== null) narrateSalvage(narrate, salvaged)
   throwIfInterrupted(signal)
   narrate.step(`${node} becomes a standby`)
-  const rejoined = await rejoin(cluster, node, { timeoutMs: UP_TIMEOUT_MS, signal })
+  const rejoined = await rejoin(cluster, node, { timeoutMs: UP_TIMEOUT_MS, keep, signal })
   narrateRejoined(narrate, rejoined)
   return document({ ...rejoined, pastFork: pastFork ?? null, salvaged })
 }

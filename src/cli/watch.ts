@@ -7,6 +7,7 @@ import { Poller, type Polled } from './poller.ts'
 import { codeOf, isLabError, throwIfInterrupted } from '../errors.ts'
 import { behindForMs, withPosition, type PrimaryPosition } from '../measure/behind-for.ts'
 import { toJsonLine } from '../report/json.ts'
+import { readKept } from '../operations/salvage/keep.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { openScreen, readKeys } from '../report/screen.ts'
 import { statusChanges } from '../report/status-changes.ts'
@@ -89,7 +90,11 @@ const behindFor = (positions: readonly PrimaryPosition[], polled: readonly Polle
 
 async function asDocuments(cluster: Cluster, looks: AsyncIterable<WatchView>): Promise<void> {
   for await (const { at, nodes, behindFor } of looks) {
-    const document = { ...statusDocument(cluster, nodes), at: at.toISOString(), behindAtLeastMs: behindFor }
+    const document = {
+      ...statusDocument(cluster, nodes, await readKept(cluster)),
+      at: at.toISOString(),
+      behindAtLeastMs: behindFor,
+    }
     process.stdout.write(`${toJsonLine(document)}\n`)
   }
 }

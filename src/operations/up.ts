@@ -3,8 +3,8 @@
  */
 import { isLabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
-import { formatLsn, type Lsn } from '../postgres/lsn.ts'
-import { furthestLsn } from '../postgres/status.ts'
+import { formatLsn } from '../postgres/lsn.ts'
+import { lastCommonPoint, timelineOf } from '../postgres/node-history.ts'
 import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -19,12 +19,13 @@ import {
   streaming,
 } from '../cluster/conditions.ts'
 import { endPause } from './delay.ts'
-import { readFork } from './divergence.ts'
+import { choosePrimary, type Found } from './choose-primary.ts'
+import { readNodeHistory } from './node-history.ts'
 import { promote } from './promote.ts'
 import { someMayBePrimary } from './may-be-primary.ts'
 import { whyWalIsMissing } from './missing-wal.ts'
 import { reconnectIsolated } from '../faults/network.ts'
-import { rejoin } from './rejoin.ts'
+import { rejoin, type Rejoined } from './rejoin.ts'
 import { changeSettings } from '../cluster/settings.ts'
 import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
 import { forgetStandbySettings, readUpstream } from '../cluster/upstream.ts'
@@ -32,20 +33,19 @@ import { forgetStandbySettings, readUpstream } from '../cluster/upstream.ts'
 export interface UpOptions {
   /** Limit of the whole operation in milliseconds. */
   readonly timeoutMs: number
+  /** Whether what only one node has is kept before it is taken away: see {@link readKept}. @default true */
+  readonly keep?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Starts what does not run, promotes the most advanced standby if no primary is left, and brings everything else back as
- * its standbys. Does nothing to a cluster that is well.
+ * Starts what does not run, lets the node with the most advanced history be the primary (see {@link choosePrimary}), and brings
+ * everything else back as its standbys. What only one node has is kept. Does nothing to a cluster that is well.
  * @throws LabError TIMEOUT, NODE_FAILED, CLONE_FAILED, PORT_IN_USE, WRONG_PASSWORD, OTHER_CLUSTER, and what the runtime throws
  */
-export async function up(cluster: Cluster, { timeoutMs, signal }: UpOptions): Promise<PrimaryStatus> {
+export async function up(cluster: Cluster, { timeoutMs, keep, signal }: UpOptions): Promise<PrimaryStatus> {
   const deadline = performance.now() + timeoutMs
-  const limits = (): { timeoutMs: number; signal: AbortSignal | undefined } => ({
-    timeoutMs: Math.max(1, deadline - performance.now()),
-    signal,
-  })
+  const limits = (): UpOptions => ({ timeoutMs: Math.max(1, deadline - performance.now()), keep, signal })
   await requireOurs(cluster, signal)
   await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
   await reconnectIsolated(cluster)
@@ -113,38 +113,41 @@ function answering(cluster: Cluster): Condition<NodeStatus[]> {
 }
 
 async function onePrimary(cluster: Cluster, all: readonly NodeStatus[], options: UpOptions): Promise<PrimaryStatus> {
-  const primaries = all.filter(status => status.role === 'primary').sort((a, b) => b.timeline - a.timeline)
-  const [newest, ...superseded] = primaries
-  for (const { name } of superseded) {
-    cluster.emit({
-      kind: 'remark',
-      text: `${name} accepts writes beside ${newest?.name}, on an older timeline: it is stopped`,
-    })
+  const choice = choosePrimary(await readFound(cluster, all, options.signal))
+  if (choice === undefined) return primaryOf(all)
+  const { primary, isPromoted, superseded, why } = choice
+  // First of all: what they go on to acknowledge would be on no timeline that another node could follow.
+  for (const name of superseded) {
+    cluster.emit({ kind: 'remark', text: `${name} accepts writes, and is stopped: ${primary} ${why}` })
     await cluster.runtime.stop(name, 'fast', options)
     await cluster.runtime.fence(name)
   }
-  const primary = newest ?? (await promoteMostAdvanced(cluster, all, options))
-  await forgetStandbySettings(cluster, primary.name, options)
-  // At once: what they wrote beside the other is on no timeline that they could follow.
-  for (const { name } of superseded) await rejoin(cluster, name, options)
-  return primary
+  if (isPromoted) {
+    if (superseded.length === 0)
+      cluster.emit({ kind: 'remark', text: `no node accepts writes: ${primary}, which ${why}, is promoted` })
+    await promote(cluster, primary, options)
+  }
+  await forgetStandbySettings(cluster, primary, options)
+  for (const name of superseded) tellRejoined(cluster, await rejoin(cluster, name, options))
+  return primaryOf(await cluster.status(options.signal))
 }
 
-async function promoteMostAdvanced(
-  cluster: Cluster,
-  all: readonly NodeStatus[],
-  options: UpOptions,
-): Promise<PrimaryStatus> {
-  const [best] = standbysOf(all).sort(
-    (a, b) =>
-      b.timeline - a.timeline ||
-      Number(furthestLsn(b) - furthestLsn(a)) ||
-      a.recoveryMinApplyDelayMs - b.recoveryMinApplyDelayMs,
-  )
-  if (best === undefined) return primaryOf(all)
-  cluster.emit({ kind: 'remark', text: `no node accepts writes: ${best.name}, which has received most, is promoted` })
-  await promote(cluster, best.name, options)
-  return primaryOf(await cluster.status(options.signal))
+/** The standbys first: read later than a primary which is written to, they would seem to be ahead of it. */
+async function readFound(cluster: Cluster, all: readonly NodeStatus[], signal?: AbortSignal): Promise<Found[]> {
+  const found = new Map<string, Found>()
+  for (const role of ['standby', 'primary'] as const) {
+    for (const status of all) {
+      if (status.role !== role) continue
+      const recoveryMinApplyDelayMs = status.role === 'standby' ? status.recoveryMinApplyDelayMs : 0
+      const history = await readNodeHistory(cluster, status.name, signal)
+      found.set(status.name, { name: status.name, role, history, recoveryMinApplyDelayMs })
+    }
+  }
+  return all.flatMap(({ name }) => found.get(name) ?? [])
+}
+
+function tellRejoined(cluster: Cluster, { node, by, why }: Rejoined): void {
+  cluster.emit({ kind: 'remark', text: `${node} is back by ${by}: ${why}` })
 }
 
 /** A standby connects within this, if it can at all: it tries every 100 ms. */
@@ -171,8 +174,7 @@ async function bringBack(
   })
   if (why === undefined) return
   cluster.emit({ kind: 'remark', text: `${name} cannot follow ${primary} as it is: ${why}` })
-  const back = await rejoin(cluster, name, options)
-  cluster.emit({ kind: 'remark', text: `${name} is back by ${back.by}: ${back.why}` })
+  tellRejoined(cluster, await rejoin(cluster, name, options))
 }
 
 /** What a lab that was killed has left paused. With a delay it is left to whoever gets back a table there. */
@@ -211,7 +213,6 @@ async function whyNotStreaming(
   options: UpOptions & { readonly primary: string },
 ): Promise<string | undefined> {
   const follows = streaming(cluster, name, options.primary)
-  let fork: { readonly of: number; readonly lsn: Lsn | null } | undefined
   const observe = async (signal: AbortSignal): Promise<Observation<string | undefined>> => {
     const seen = await follows.observe(signal)
     if (seen.met) return met(undefined)
@@ -228,15 +229,14 @@ async function whyNotStreaming(
     }
     const missing = await whyWalIsMissing(cluster, standby, { primary: primary.name, signal })
     if (missing !== undefined) return met(missing)
-    if (standby.timeline >= primary.timeline) return seen
-    if (fork?.of !== standby.timeline) {
-      const lsn = await readFork(cluster, primary.name, { of: standby.timeline, on: primary.timeline, signal })
-      fork = { of: standby.timeline, lsn }
-    }
-    if (fork.lsn === null || standby.replayLsn <= fork.lsn) return seen
-    return met(
-      `it has replayed ${formatLsn(standby.replayLsn)}, and timeline ${primary.timeline} begins at ${formatLsn(fork.lsn)}`,
-    )
+    const [own, theirs] = [
+      await readNodeHistory(cluster, name, signal),
+      await readNodeHistory(cluster, primary.name, signal),
+    ]
+    const common = lastCommonPoint(own, theirs)
+    if (common !== null && own.endLsn <= common.lsn) return seen
+    const at = common === null ? 'from the beginning' : `at ${formatLsn(common.lsn)} on timeline ${common.timeline}`
+    return met(`it is at ${formatLsn(own.endLsn)} on timeline ${timelineOf(own)}, and their histories part ${at}`)
   }
   return await waitUntil({ what: follows.what, observe }, options)
 }

@@ -18,8 +18,10 @@ export interface RejoinDocument {
   readonly why: string
   /** null when nothing is past a fork. */
   readonly pastFork: PastFork | null
-  /** null when nothing was to be kept. */
+  /** null when no file was asked for. */
   readonly salvaged: Salvaged | null
+  /** null when there was nothing that only it had, or it was not to be kept. */
+  readonly kept: Rejoined['kept']
 }
 
 /** At most so many relations are printed; the JSON has them all. */
@@ -53,6 +55,8 @@ export function narrateSalvage(narrate: Narrator, { file, rows }: Salvaged): voi
 }
 
 /** Prints by what it came back, and why so. */
-export function narrateRejoined(narrate: Narrator, { node, by, why }: Rejoined): void {
+export function narrateRejoined(narrate: Narrator, { node, by, why, kept }: Rejoined): void {
   narrate.say(`${node} is back by ${by === 'rewind' ? 'pg_rewind' : 'a fresh clone'}: ${why}`)
+  if (kept !== null)
+    narrate.say(`what only it had is kept: pnpm run salvage ${node} reads it, pnpm run down removes it`)
 }

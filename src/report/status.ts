@@ -4,6 +4,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { NodeStatus, StandbyStatus } from '../cluster/node-status.ts'
 import { senderOf } from '../cluster/conditions.ts'
+import { describeKept, type Kept } from '../operations/salvage/keep.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { bytesBehind, formatLsn } from '../postgres/lsn.ts'
 import { formatBytes, formatMs } from './format.ts'
@@ -16,17 +17,24 @@ export interface StatusDocument {
   readonly nodes: readonly NodeStatus[]
   /** What is wrong and what to do about it, a sentence each. */
   readonly warnings: readonly string[]
+  /** What was taken away from a node, and no other node had. */
+  readonly kept: readonly Kept[]
 }
 
-export const statusDocument = (cluster: Cluster, nodes: readonly NodeStatus[]): StatusDocument => ({
+export const statusDocument = (
+  cluster: Cluster,
+  nodes: readonly NodeStatus[],
+  kept: readonly Kept[],
+): StatusDocument => ({
   version: 1,
   runtime: cluster.runtime.name,
   nodes,
   warnings: statusWarnings(nodes),
+  kept,
 })
 
-/** Prints a line a node, then the slots, then what is wrong. */
-export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[]): void {
+/** Prints a line a node, then the slots, then what is wrong, then what is kept. */
+export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[], kept: readonly Kept[] = []): void {
   narrate.table(NODE_HEADING, nodeRows(all))
   for (const line of silences(all)) narrate.say(line)
   const slots = slotRows(all)
@@ -35,6 +43,9 @@ export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[]): vo
     narrate.table(SLOT_HEADING, slots)
   }
   for (const warning of statusWarnings(all)) narrate.say(warning)
+  for (const one of kept) {
+    narrate.say(`${one.node} keeps what only it had: ${describeKept(one)}; pnpm run salvage ${one.node}`)
+  }
 }
 
 /** For how long a standby has been behind, at least, in milliseconds; by its name. Only a watch knows. */
@@ -108,6 +119,6 @@ function roleWarnings(all: readonly NodeStatus[]): string[] {
   if (primaries.length === 0) return ['no node accepts writes; pnpm run up brings the cluster up']
   if (primaries.length === 1) return []
   return [
-    `more than one node accepts writes: ${primaries.join(', ')}; pnpm run up keeps the one on the newest timeline`,
+    `more than one node accepts writes: ${primaries.join(', ')}; pnpm run up lets the most advanced one stay, and keeps what the others have`,
   ]
 }

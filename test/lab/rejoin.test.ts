@@ -6,15 +6,18 @@ import {
   caughtUp,
   crash,
   failover,
+  hasRole,
   healthy,
   parseLsn,
+  readKept,
+  readPastFork,
   rejoin,
   standbysOf,
   shutDown,
   waitUntil,
 } from '../../src/index.ts'
 import { inflict } from '../../src/faults/power.ts'
-import type { Cluster, PrimaryStatus } from '../../src/index.ts'
+import type { Cluster, ClusterEvent, PrimaryStatus } from '../../src/index.ts'
 import type { FailoverFault } from '../../src/faults/power.ts'
 import {
   describeEachRuntime,
@@ -23,6 +26,7 @@ import {
   TIMEOUT_MS,
   type TestRuntime,
 } from '../support/runtimes.ts'
+import { catchLabError } from '../support/catch-lab-error.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
@@ -91,6 +95,107 @@ describeEachRuntime('a former primary', runtime => {
 })
 
 describeEachRuntime(
+  'a node that was promoted by hand beside a primary which goes on',
+  runtime => {
+    test('is past the fork of its own history: that is counted, named and kept before it is rewound', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await cluster.query('primary', "CREATE TABLE written AS SELECT 'before' AS at")
+      await promoteBeside(cluster, 'replica1', "INSERT INTO written VALUES ('only here')")
+
+      const past = await readPastFork(cluster, 'replica1', LIMIT)
+      expect(past).toMatchObject({ timeline: 2, forkTimeline: 1, primary: { name: 'primary', timeline: 1 } })
+      expect(past!.relations!.map(({ name }) => name)).toContain('public.written')
+
+      const events: ClusterEvent[] = []
+      cluster.onEvent(event => events.push(event))
+      // The container's name, where there is one, is a name of the node.
+      const named = runtime === 'docker' ? `${cluster.topology.project}_replica1` : 'replica1'
+      expect(cluster.node(named).name).toBe('replica1')
+      const { by, kept } = await rejoin(cluster, named, LIMIT)
+      expect(by).toBe('rewind')
+      expect(kept).toMatchObject({ node: 'replica1', timeline: 2, forkLsn: past!.forkLsn, walBytes: past!.walBytes })
+      expect(kept!.records).toBeGreaterThan(0)
+      expect(await readKept(cluster)).toEqual([kept])
+      expect(events.map(({ text }) => text).join('\n')).toContain('replica1 keeps what only it has')
+      expect(await cluster.query('replica1', 'SELECT at FROM written')).toEqual([{ at: 'before' }])
+
+      // pg_rewind leaves a segment of the abandoned timeline, which would be taken for the newest.
+      await crash(cluster, 'primary')
+      const { timeline } = await failover(cluster, 'primary', { ...LIMIT, to: 'replica1' })
+      expect(timeline.before).toBe(1)
+    })
+
+    test('has nothing kept where that is not wanted', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await promoteBeside(cluster, 'replica1', 'CREATE TABLE only_here ()')
+      expect(await rejoin(cluster, 'replica1', { ...LIMIT, keep: false })).toMatchObject({ by: 'rewind', kept: null })
+      expect(await readKept(cluster)).toEqual([])
+    })
+  },
+  ['docker', 'local'],
+)
+
+describeEachRuntime(
+  'two nodes that were promoted at one position',
+  runtime => {
+    test('are told apart by their WAL: what the other has is kept, and it is cloned, since pg_rewind would do nothing', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const { currentLsn } = await cluster.primary()
+      for (const node of ['replica1', 'replica2']) await waitUntil(caughtUp(cluster, node, currentLsn), LIMIT)
+      await crash(cluster, 'primary')
+      // At once: a standby that hears of the other's promotion chooses the next number.
+      const promoteAndWrite = async (node: string): Promise<void> => {
+        await cluster.query(node, 'SELECT pg_promote()')
+        expect(await waitUntil(hasRole(cluster, node, 'primary'), LIMIT)).toMatchObject({ timeline: 2 })
+        await cluster.query(node, `CREATE TABLE made_by AS SELECT '${node}' AS name`)
+      }
+      await Promise.all(['replica1', 'replica2'].map(promoteAndWrite))
+      await cluster.query('replica1', 'CREATE TABLE more AS SELECT generate_series(1, 1000) AS id')
+      await shutDown(cluster, 'replica2')
+
+      const { by, why, kept } = await rejoin(cluster, 'replica2', LIMIT)
+      expect(why).toContain('of the same number')
+      expect({ by, kept: kept?.records }).toEqual({ by: 'clone', kept: expect.any(Number) })
+      expect(await cluster.query('replica2', 'SELECT name FROM made_by')).toEqual([{ name: 'replica1' }])
+    })
+  },
+  ['local'],
+)
+
+describeEachRuntime(
+  'a rejoin',
+  runtime => {
+    test('of the primary is refused, before anything is stopped', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await catchLabError('USAGE', () => rejoin(cluster, 'primary', LIMIT))
+      expect(await cluster.primary()).toMatchObject({ name: 'primary', timeline: 1 })
+    })
+  },
+  ['local'],
+)
+
+describeEachRuntime(
+  'a rewind that is interrupted',
+  runtime => {
+    test('is not taken for one that failed: nothing is discarded, and what was there is kept', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await promoteBeside(cluster, 'replica1', 'CREATE TABLE only_here ()')
+      const interrupt = new AbortController()
+      const events: ClusterEvent[] = []
+      cluster.onEvent(event => {
+        events.push(event)
+        if (event.text.startsWith('pg_rewind')) setImmediate(() => interrupt.abort())
+      })
+      await catchLabError('INTERRUPTED', () => rejoin(cluster, 'replica1', { ...LIMIT, signal: interrupt.signal }))
+      expect(events.map(({ text }) => text).join('\n')).not.toContain('cloned anew')
+      expect(await cluster.runtime.state('replica1')).toBe('stopped')
+      expect(await readKept(cluster)).toHaveLength(1)
+    })
+  },
+  ['docker', 'local'],
+)
+
+describeEachRuntime(
   'a rewind',
   runtime => {
     test('that ends in its middle leaves a node that is cloned anew, never one that starts writable', async () => {
@@ -130,6 +235,17 @@ describeEachRuntime(
   },
   ['local'],
 )
+
+/** A split brain: both accept writes, and each has some that the other has not. */
+async function promoteBeside(cluster: Cluster, node: string, statement: string): Promise<void> {
+  const { name, currentLsn } = await cluster.primary()
+  await waitUntil(caughtUp(cluster, node, currentLsn), LIMIT)
+  await cluster.query(node, 'SELECT pg_promote()')
+  await waitUntil(hasRole(cluster, node, 'primary'), LIMIT)
+  await cluster.query(node, statement)
+  await shutDown(cluster, node)
+  await cluster.query(name, 'CREATE TABLE only_on_the_primary ()')
+}
 
 async function replacePrimary(cluster: Cluster, fault: FailoverFault): Promise<PrimaryStatus> {
   const { name } = await cluster.primary()

@@ -14,6 +14,7 @@ import {
   healthy,
   parseLsn,
   pauseReplay,
+  readKept,
   shutDown,
   up,
   waitUntil,
@@ -140,6 +141,33 @@ function notFenced(runtime: TestRuntime): void {
     })
   }
 }
+
+describeEachRuntime(
+  'a standby on a newer history than the primary',
+  runtime => {
+    test('is promoted by up: no row of the newest history is lost, and what the primary has is kept', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await cluster.query('primary', 'CREATE TABLE rows_of (node text)')
+      const { currentLsn } = await cluster.primary()
+      await waitUntil(caughtUp(cluster, 'replica1', currentLsn), LIMIT)
+      await cluster.query('replica1', 'SELECT pg_promote()')
+      await waitUntil(hasRole(cluster, 'replica1', 'primary'), LIMIT)
+      for (const node of ['replica1', 'primary']) await cluster.query(node, `INSERT INTO rows_of VALUES ('${node}')`)
+      await shutDown(cluster, 'replica1')
+      await cluster.runtime.fence('replica1')
+      await cluster.runtime.start('replica1')
+
+      expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica1', timeline: 3 })
+      for (const { name } of cluster.nodes)
+        expect(await cluster.query(name, 'SELECT node FROM rows_of'), name).toEqual([{ node: 'replica1' }])
+      // And what replica2 has received from it.
+      const [kept] = await readKept(cluster)
+      expect(kept).toMatchObject({ node: 'primary', timeline: 1, forkTimeline: 1 })
+      expect(kept!.records).toBeGreaterThan(0)
+    })
+  },
+  ['local'],
+)
 
 describeEachRuntime(
   'a container that was made, and neither connected to its peers nor started',

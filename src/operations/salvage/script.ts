@@ -52,7 +52,7 @@ async function runWithin(
   node: string,
   { args, timeoutMs, signal }: ScriptOptions & { readonly args: readonly [string, ...string[]] },
 ): Promise<CommandResult> {
-  const limit = AbortSignal.timeout(timeoutMs)
+  const limit = AbortSignal.timeout(Math.ceil(timeoutMs))
   const either = signal === undefined ? limit : AbortSignal.any([signal, limit])
   try {
     const result = await cluster.runtime.runOffline(node, scriptCommand(args), { signal: either })
@@ -62,7 +62,7 @@ async function runWithin(
   }
   await endSalvageScript(cluster, node)
   throwIfInterrupted(signal)
-  throw new LabError('TIMEOUT', `what only ${node} has was not read within ${timeoutMs} ms`, {
+  throw new LabError('TIMEOUT', `what only ${node} has was not read within ${Math.ceil(timeoutMs)} ms`, {
     hint: 'Nothing was changed. Try again with more time.',
   })
 }

@@ -21,7 +21,7 @@ export async function tracesOf({ root }: Place, nodes: readonly NodeSpec[]): Pro
     ...['sockets', 'binds', 'members.json'],
     ...nodes.flatMap(({ name, data: { volume, directory } }) => [
       ...[`${name}.log`, `${name}.pid`, volume],
-      ...[directory, '.pgpass'].map(file => `${volume}/${file}`),
+      ...[directory, '.pgpass', 'kept'].map(file => `${volume}/${file}`),
     ]),
   ]
   return { files: files.sort(), expectedFiles, servers: servers.map(line => nodeOf(nodes, line)).sort() }
