@@ -8,6 +8,7 @@ import { crash, failover, formatLsn, openLab, up, waitUntil, type Cluster } from
 import type { Lab } from '../../src/index.ts'
 import type { StatusDocument } from '../../src/report/status.ts'
 import { met, notMet } from '../../src/wait.ts'
+import { CLI } from '../support/built-cli.ts'
 import { CliCluster, expectRefusal, ROOT } from '../support/cli.ts'
 import { PseudoTerminal } from '../support/pseudo-terminal.ts'
 import { describeEachRuntime, TIMEOUT_MS } from '../support/runtimes.ts'
@@ -152,7 +153,7 @@ async function firstLines(
   args: readonly string[],
   count: number,
 ): Promise<{ readonly lines: readonly string[]; readonly stderr: string; readonly exitCode: number }> {
-  const argv = [process.execPath, '--import', 'tsx', 'src/cli/main.ts', ...args].map(word => `'${word}'`).join(' ')
+  const argv = [...CLI, ...args].map(word => `'${word}'`).join(' ')
   const script = `${argv} | head -n ${count}; exit \${PIPESTATUS[0]}`
   const child = spawn('bash', ['-c', script], { cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']

@@ -1,17 +1,17 @@
 /**
- * The command line as people use it: `node src/cli/main.ts …` as a process of its own, and a cluster that it manages.
+ * The command line as people use it: a process of its own, and a cluster that it manages.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { openLab, type Cluster, type NodeStatus } from '../../src/index.ts'
 import { freePorts, upFromTemplate } from '../../src/lab.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
+import { CLI, ROOT } from './built-cli.ts'
 import { TEST_PREFIX, TIMEOUT_MS, testEnvironment, type TestRuntime } from './runtimes.ts'
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+export { ROOT }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -31,8 +31,8 @@ export class Invocation {
   #stderr = ''
 
   constructor(args: readonly string[], environment: Environment) {
-    const argv = ['--import', 'tsx', 'src/cli/main.ts', ...args]
-    this.#child = spawn(process.execPath, argv, {
+    const [program, main] = CLI
+    this.#child = spawn(program, [main, ...args], {
       cwd: ROOT,
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],

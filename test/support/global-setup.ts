@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node'
 import { isLabError, messageOf } from '../../src/errors.ts'
 import { openLab } from '../../src/lab.ts'
 import { run } from '../../src/runtime/command.ts'
+import { buildCli, removeCli } from './built-cli.ts'
 import { TEST_PREFIX, TEST_STATE_DIR, testEnvironment, type TestRuntime } from './runtimes.ts'
 
 declare module 'vitest' {
@@ -24,8 +25,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
       throw new Error(`${runtime} is required, but ${why}`)
   }
   project.provide('missing', missing)
+  await buildCli()
   const before = sharedMemory()
-  return () => requireNothingLeft(before)
+  return async () => {
+    await removeCli()
+    await requireNothingLeft(before)
+  }
 }
 
 async function whyMissing(runtime: TestRuntime): Promise<string | undefined> {

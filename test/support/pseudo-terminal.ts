@@ -5,7 +5,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { stripVTControlCharacters } from 'node:util'
 import { run } from '../../src/runtime/command.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
-import { ROOT, type Environment } from './cli.ts'
+import { CLI, ROOT } from './built-cli.ts'
+import type { Environment } from './cli.ts'
 import { TIMEOUT_MS } from './runtimes.ts'
 
 interface Size {
@@ -30,7 +31,7 @@ export class PseudoTerminal implements AsyncDisposable {
   #hasEnded = false
 
   constructor(args: readonly string[], environment: Environment, { columns, rows }: Size) {
-    const argv = [process.execPath, '--import', 'tsx', 'src/cli/main.ts', ...args]
+    const argv = [...CLI, ...args]
     const command = `bash -c "$SHELL_WANTED" shell ${argv.map(word => `'${word}'`).join(' ')}`
     this.#child = spawn('script', ['-qefc', command, '/dev/null'], {
       cwd: ROOT,
