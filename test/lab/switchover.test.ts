@@ -110,68 +110,60 @@ describeEachRuntime(
   ['local'],
 )
 
-describeEachRuntime(
-  'a switchover that fails after the shutdown',
-  runtime => {
-    test('lets the old primary go on as long as the target was not told to be one', async () => {
-      await using cluster = await startTestCluster(runtime)
-      const goesOn = 'the switchover was given up, and primary goes on as the primary: '
-      const onTheOldTimeline = async (): Promise<void> => {
-        expect(await cluster.primary()).toMatchObject({ name: 'primary', timeline: 1 })
-        await up(cluster, LIMIT)
-      }
+describeEachRuntime('a switchover that fails after the shutdown', runtime => {
+  test('lets the old primary go on as long as the target was not told to be one', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const goesOn = 'the switchover was given up, and primary goes on as the primary: '
+    const onTheOldTimeline = async (): Promise<void> => {
+      expect(await cluster.primary()).toMatchObject({ name: 'primary', timeline: 1 })
+      await up(cluster, LIMIT)
+    }
 
-      const isInterrupted = async (moment: { readonly after: 'stop' | 'fence' }): Promise<void> => {
-        const interrupt = new AbortController()
-        using _interrupted = meddling(cluster, moment, async () => interrupt.abort())
-        const error = await catchLabError('INTERRUPTED', () =>
-          switchover(cluster, { to: 'replica1', signal: interrupt.signal, ...LIMIT }),
-        )
-        expect(error.message).toBe(`${goesOn}interrupted`)
-        await onTheOldTimeline()
-      }
-      await isInterrupted({ after: 'stop' })
-      await isInterrupted({ after: 'fence' })
-      {
-        using _unfenced = meddling(cluster, { before: 'fence' }, () => Promise.reject(new Error('no space left')))
-        const error = await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', ...LIMIT }))
-        expect(error.message).toBe(`${goesOn}no space left`)
-        await onTheOldTimeline()
-      }
-      {
-        using _gone = meddling(cluster, { after: 'fence' }, () => crash(cluster, 'replica1'))
-        const error = await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', ...LIMIT }))
-        expect(error.message).toContain(`${goesOn}no PostgreSQL server answers on`)
-        await onTheOldTimeline()
-      }
-    })
-  },
-  ['docker', 'local'],
-)
+    const isInterrupted = async (moment: { readonly after: 'stop' | 'fence' }): Promise<void> => {
+      const interrupt = new AbortController()
+      using _interrupted = meddling(cluster, moment, async () => interrupt.abort())
+      const error = await catchLabError('INTERRUPTED', () =>
+        switchover(cluster, { to: 'replica1', signal: interrupt.signal, ...LIMIT }),
+      )
+      expect(error.message).toBe(`${goesOn}interrupted`)
+      await onTheOldTimeline()
+    }
+    await isInterrupted({ after: 'stop' })
+    await isInterrupted({ after: 'fence' })
+    {
+      using _unfenced = meddling(cluster, { before: 'fence' }, () => Promise.reject(new Error('no space left')))
+      const error = await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', ...LIMIT }))
+      expect(error.message).toBe(`${goesOn}no space left`)
+      await onTheOldTimeline()
+    }
+    {
+      using _gone = meddling(cluster, { after: 'fence' }, () => crash(cluster, 'replica1'))
+      const error = await catchLabError('ABORTED', () => switchover(cluster, { to: 'replica1', ...LIMIT }))
+      expect(error.message).toContain(`${goesOn}no PostgreSQL server answers on`)
+      await onTheOldTimeline()
+    }
+  })
+})
 
-describeEachRuntime(
-  'a switchover',
-  runtime => {
-    test('whose target may yet be the primary leaves the old one down, and says so', async () => {
-      await using cluster = await startTestCluster(runtime)
-      const question = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'"
-      const [startup] = await cluster.query<{ pid: number }>('replica1', question)
-      try {
-        using _stuck = meddling(cluster, { after: 'fence' }, async () => process.kill(startup!.pid, 'SIGSTOP'))
-        const error = await catchLabError('TIMEOUT', () => switchover(cluster, { to: 'replica1', timeoutMs: 1_500 }))
-        expect(error.message).toMatch(
-          /; now replica1 is a standby on timeline 1, .* It was told to be the primary, so primary stays down$/,
-        )
-        expect(await cluster.runtime.state('primary')).toBe('stopped')
-      } finally {
-        process.kill(startup!.pid, 'SIGCONT')
-      }
-      await waitUntil(hasRole(cluster, 'replica1', 'primary'), LIMIT)
-      expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica1', timeline: 2 })
-    })
-  },
-  ['local'],
-)
+describeEachRuntime('a switchover', runtime => {
+  test('whose target may yet be the primary leaves the old one down, and says so', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const question = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'"
+    const [startup] = await cluster.query<{ pid: number }>('replica1', question)
+    try {
+      using _stuck = meddling(cluster, { after: 'fence' }, async () => process.kill(startup!.pid, 'SIGSTOP'))
+      const error = await catchLabError('TIMEOUT', () => switchover(cluster, { to: 'replica1', timeoutMs: 1_500 }))
+      expect(error.message).toMatch(
+        /; now replica1 is a standby on timeline 1, .* It was told to be the primary, so primary stays down$/,
+      )
+      expect(await cluster.runtime.state('primary')).toBe('stopped')
+    } finally {
+      process.kill(startup!.pid, 'SIGCONT')
+    }
+    await waitUntil(hasRole(cluster, 'replica1', 'primary'), LIMIT)
+    expect(await up(cluster, LIMIT)).toMatchObject({ name: 'replica1', timeline: 2 })
+  })
+})
 
 /** Lets `meddle` happen just before the runtime stops, or fences, the old primary, or just after. */
 function meddling(

@@ -277,10 +277,8 @@ class LocalRuntime implements Runtime {
   async psql(name: string, args: readonly string[]): Promise<PsqlCommand | undefined> {
     const { directory, programs } = this.#host.binaries
     const installed = programs.has('psql') ? join(directory, 'psql') : 'psql'
-    const { exitCode } = await run([installed, '--version'], { environment: process.env }).catch(() => ({
-      exitCode: 1,
-    }))
-    if (exitCode !== 0) return undefined
+    const version = await run([installed, '--version'], { environment: process.env }).catch(() => undefined)
+    if (version?.exitCode !== 0) return undefined
     const { host, port } = this.clientEndpoint(name)
     const { user, password } = this.#topology.superuser
     return {
