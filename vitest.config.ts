@@ -1,9 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { defineConfig } from 'vitest/config'
 import { readmePlugin } from './test/support/readme-plugin.ts'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Two runs beside each other must not take each other's clusters for leftovers.
 process.env['LAB_TEST_RUN'] ??= randomBytes(2).toString('hex')
+
+/** These take a minute and more; begun last, one of them would go on alone. */
+const LONG = ['lessons', 'faults', 'compose', 'runtime', 'interrupt', 'members', 'cli', 'chaos', 'demos']
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      LONG.some(name => moduleId.endsWith(`/${name}.test.ts`))
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter(file => !isLong(file))]
+  }
+}
 
 const MEASURED = ['test/lab/lag.test.ts', 'test/lab/truth.test.ts']
 
@@ -18,6 +31,7 @@ export default defineConfig({
   plugins: [readmePlugin],
   test: {
     retry: 0,
+    sequence: { sequencer: LongFirst },
     projects: [
       {
         extends: true,

@@ -1,7 +1,7 @@
 /**
  * docker-compose.yml by itself, with none of our code: plain Compose and psql, as the guides have it.
  */
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run } from '../../src/runtime/command.ts'
 import type { CommandResult } from '../../src/runtime/runtime.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
@@ -15,8 +15,13 @@ const STREAMING =
 describeEachRuntime(
   'plain Compose',
   () => {
+    let cluster: ComposeCluster
+    beforeAll(async () => {
+      cluster = await composeUp()
+    })
+    afterAll(async () => cluster[Symbol.asyncDispose]())
+
     test('brings up three healthy containers, the replicas streaming each through its own slot', async () => {
-      await using cluster = await composeUp()
       const { stdout } = await cluster.docker(
         'ps',
         '--filter',
@@ -33,7 +38,6 @@ describeEachRuntime(
     })
 
     test("answers the guides' lines as the guides say", async () => {
-      await using cluster = await composeUp()
       const rows = await cluster.ask(
         'primary',
         'SELECT client_addr, state, sent_lsn, replay_lsn, replay_lag FROM pg_stat_replication',
@@ -69,7 +73,6 @@ describeEachRuntime(
     })
 
     test('keeps the roles over a restart', async () => {
-      await using cluster = await composeUp()
       await cluster.compose('restart')
       await cluster.compose('up', '--detach', '--wait')
       expect(await cluster.roles()).toEqual(['f', 't', 't'])

@@ -32,7 +32,6 @@ describeEachRuntime(
       for (const { visibleMs, neverSeen, drainMs, resolutionMs, curve } of lag.standbys) {
         expect(visibleMs).toMatchObject({ n: 200 })
         expect(neverSeen).toBe(0)
-        expect(drainMs).toBeGreaterThanOrEqual(0)
         expect(drainMs).toBeLessThanOrEqual(visibleMs!.max)
         expect(resolutionMs!.p50).toBeGreaterThan(0)
         expect(curve.length).toBeGreaterThan(0)

@@ -173,7 +173,7 @@ describeEachRuntime(
         expect(document).toMatchObject({ version: 1, node: first, by: 'rewind', salvaged: null })
         const { pastFork, why } = document as RejoinDocument
         expect(pastFork!.forkLsn).toMatch(/^0\/[0-9A-F]+$/)
-        expect(pastFork!.walBytes).toBeGreaterThanOrEqual(0)
+        expect(pastFork!.walBytes).toEqual(expect.any(Number))
         expect(why).not.toBe('')
         await expectAllStreaming(cluster)
         expect(readdirSync(folder), 'without --salvage, no file').toEqual(before)
