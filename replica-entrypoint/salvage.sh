@@ -8,6 +8,8 @@
 #   salvage.sh names TIMELINE RELATIONS SETTING...   their names, as JSON
 #   salvage.sh rows TIMELINE CONNINFO SETTING...     the rows of lab.writes that the server at CONNINFO lacks: their number,
 #                                the bytes they have as COPY text through gzip, and the first piece of that in base64
+#   salvage.sh tables TIMELINE CONNINFO FORK_TIMELINE FORK SEGMENT SETTING...   every table with a primary key, compared with
+#                                that server's, as differences prints it; handed over as rows are
 #   salvage.sh piece NUMBER      a further piece
 #   salvage.sh end               waits until an interrupted run has ended its server, and removes what it left
 #
@@ -21,7 +23,7 @@ set -m
 
 WORK=$(dirname "$PGDATA")/salvage
 PIECE=2097152 # bytes: in base64 well below the thousand lines of 16 kB that are read of a container's log
-SERVER='' JOB='' SOCKETS='' KEEP=''
+SERVER='' JOB='' SOCKETS='' KEEP='' SOURCE=''
 
 main() {
   local command=$1
@@ -31,13 +33,14 @@ main() {
     past) past "$@" ;;
     piece) piece "$1" ;;
     end) end ;;
-    names | rows)
+    names | rows | tables)
       command -v psql >/dev/null || exit 3 # as src/operations/salvage/script.ts knows
       begin
-      local timeline=$1 what=$2
+      local timeline=$1 what=("$2")
       shift 2
+      if [ "$command" = tables ]; then what+=("$1" "$2" "$3") && shift 3; fi
       start_apart "$timeline" "$@"
-      "$command" "$what"
+      "$command" "${what[@]}"
       ;;
   esac
 }
@@ -169,10 +172,12 @@ names() {
 SQL
 }
 
-rows() {
-  local source=$1
+rows() { hand_over lost_rows "$1"; }
+tables() { hand_over differences "$@"; }
+
+hand_over() {
   # In the background, because a trap waits for no child.
-  lost_rows "$source" 2>"$WORK/errors" &
+  "$@" 2>"$WORK/errors" &
   JOB=$!
   wait "$JOB" || fail "$(tail -n 3 "$WORK/errors")"
   JOB=''
@@ -181,18 +186,71 @@ rows() {
   [ "$(wc -c <"$WORK/lost.gz")" -le "$PIECE" ] || KEEP=yes
 }
 
+of_primary() { psql --no-psqlrc -Atqw -v ON_ERROR_STOP=1 -d "$SOURCE" "$@"; }
+
 # Sorted into files before they are compared: a query that fails in its middle must fail all, not look like fewer rows.
 lost_rows() {
   export PGOPTIONS='-c TimeZone=UTC -c DateStyle=ISO' LC_ALL=C
   ask -f - <<<"$(copy_of ask)" | sort -T "$WORK" | gzip -1 >"$WORK/ours.gz"
-  of_primary() { psql --no-psqlrc -Atqw -v ON_ERROR_STOP=1 -d "$1" "${@:2}"; }
-  of_primary "$1" -f - <<<"$(copy_of of_primary "$1")" | sort -T "$WORK" | gzip -1 >"$WORK/theirs.gz"
+  SOURCE=$1
+  of_primary -f - <<<"$(copy_of of_primary)" | sort -T "$WORK" | gzip -1 >"$WORK/theirs.gz"
   comm -23 <(gzip -dc "$WORK/ours.gz") <(gzip -dc "$WORK/theirs.gz") | gzip >"$WORK/lost.gz"
 }
 
 # Nothing where there is no such table.
 copy_of() {
   [ "$("$@" -c "SELECT to_regclass('lab.writes') IS NOT NULL")" = f ] || echo 'COPY (SELECT run, id, at FROM lab.writes) TO STDOUT;'
+}
+
+# Lines of fields, a tab between: `next XID`, the first transaction after the fork, 0 when the WAL does not tell;
+# `table NAME COLUMNS` of each that the primary has too, with the columns that an INSERT may name; `uncompared NAME WHY`; and
+# `ours NAME KEY ROW` or `theirs NAME KEY ROW XMIN` of each row that the other has not, or has otherwise.
+differences() {
+  SOURCE=$1
+  export PGOPTIONS='-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres' LC_ALL=C
+  catalog ask >"$WORK/our-tables"
+  catalog of_primary >"$WORK/their-tables"
+  comm -12 "$WORK/our-tables" "$WORK/their-tables" | grep -v '^-' >"$WORK/both" || true
+  copies ask '' <"$WORK/both" | sort -T "$WORK" >"$WORK/ours"
+  copies of_primary ', xmin' <"$WORK/both" | sort -T "$WORK" >"$WORK/theirs"
+  cut -f 1-3 "$WORK/theirs" >"$WORK/theirs-rows"
+  {
+    printf 'next\t%s\n' "$(dump "$2" "$4" "$3" | awk '
+      match($0, /tx: +[0-9]+/) { xid = substr($0, RSTART + 3, RLENGTH - 3) + 1; if (xid > next_xid) next_xid = xid }
+      match($0, /nextXid [0-9]+/) { xid = substr($0, RSTART + 8, RLENGTH - 8) + 0; if (xid > next_xid) next_xid = xid }
+      END { print next_xid + 0 }')"
+    cut -f 1,2 "$WORK/both" | sed 's/^/table\t/'
+    grep '^-' "$WORK/our-tables" | cut -f 2 | sed 's/^/uncompared\t/; s/$/\tit has no primary key/' || true
+    comm -23 "$WORK/our-tables" "$WORK/their-tables" | grep -v '^-' | cut -f 1 |
+      sed 's/^/uncompared\t/; s/$/\tthe primary has none of that name with the same columns/' || true
+    comm -23 "$WORK/ours" "$WORK/theirs-rows" | sed 's/^/ours\t/'
+    comm -13 "$WORK/ours" "$WORK/theirs-rows" >"$WORK/only-theirs"
+    awk -F '\t' 'NR == FNR { only[$0]; next } ($1 FS $2 FS $3) in only { print "theirs" FS $0 }' "$WORK/only-theirs" "$WORK/theirs"
+  } | gzip -1 >"$WORK/lost.gz"
+}
+
+# `NAME COLUMNS KEY` of each table with a primary key; `- NAME` of one without.
+catalog() {
+  "$@" -F $'\t' <<'SQL' | sort
+    SELECT CASE WHEN i.indrelid IS NULL THEN '-' ELSE format('%I.%I', n.nspname, c.relname) END,
+      CASE WHEN i.indrelid IS NULL THEN format('%I.%I', n.nspname, c.relname)
+        ELSE (SELECT string_agg(format('%I', attname), ', ' ORDER BY attname) FROM pg_attribute
+          WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') END,
+      (SELECT string_agg(format('x.%I', attname), ', ' ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum = ANY (i.indkey))
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+    WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+SQL
+}
+
+# A row as JSON is one line, which any type can be read back from. As COPY prints it, backslashes are doubled.
+copies() {
+  local run=$1 more=$2 name columns key
+  while IFS=$'\t' read -r name columns key; do
+    printf 'COPY (SELECT $name$%s$name$, json_build_array(%s), row_to_json(x)%s FROM ONLY %s AS x) TO STDOUT;\n' \
+      "$name" "$key" "${more:+, x.xmin}" "$name"
+  done | "$run" -f -
 }
 
 piece() { dd if="$WORK/lost.gz" bs="$PIECE" skip="$1" count=1 2>/dev/null | base64 | tr -d '\n'; }

@@ -41,6 +41,8 @@ export {
 export type { Synchronous, SynchronousCommit, SynchronousStandbys } from './postgres/synchronous.ts'
 export { addReplica, removeReplica, type AddReplicaOptions, type RemoveReplicaOptions } from './operations/members.ts'
 export { rejoin, type Rejoined, type RejoinOptions } from './operations/rejoin.ts'
+export { compareWithPrimary, type Compared } from './operations/salvage/compare.ts'
+export { comparisonScript, type RowDifference, type TableComparison } from './operations/salvage/differences.ts'
 export { readKept, type Kept } from './operations/salvage/keep.ts'
 export { readPastFork, type PastFork, type TouchedRelation } from './operations/salvage/past-fork.ts'
 export { salvage, type Salvaged, type SalvageOptions } from './operations/salvage/salvage.ts'

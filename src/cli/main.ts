@@ -21,6 +21,7 @@ import { demoCommand } from './demo-command.ts'
 import { lessonCommand } from './lesson-command.ts'
 import { lagCommand } from './lag-command.ts'
 import { rejoinCommand } from './rejoin-command.ts'
+import { salvageCommand } from './salvage-command.ts'
 import { addReplicaCommand, removeReplicaCommand } from './member-commands.ts'
 import { benchCommand } from './bench-command.ts'
 import { cascadeCommand } from './cascade-command.ts'
@@ -42,6 +43,7 @@ const commands: readonly Command[] = [
   demoCommand(switchover),
   demoCommand(durability),
   rejoinCommand,
+  salvageCommand,
   syncCommand,
   lagCommand,
   addReplicaCommand,

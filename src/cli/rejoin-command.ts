@@ -15,7 +15,7 @@ import { command, type CommandContext } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
 
 /** Its server replays its WAL since the last checkpoint, and all rows of the table are read. */
-const SALVAGE_TIMEOUT_MS = 600_000
+export const SALVAGE_TIMEOUT_MS = 600_000
 
 const options = {
   salvage: fileOption(

@@ -85,7 +85,7 @@ interface Pieces extends ScriptOptions {
 }
 
 /** What the script left is fetched in pieces, because what a container prints is held in memory, and not all of it is kept. */
-async function* piecesOf(
+export async function* piecesOf(
   cluster: Cluster,
   node: string,
   { first, bytes, ...limits }: Pieces,
@@ -121,7 +121,10 @@ async function write(
   }
 }
 
-async function* linesOf(source: AsyncIterable<Uint8Array>, onLine: () => unknown): AsyncGenerator<string> {
+export async function* linesOf(
+  source: AsyncIterable<Uint8Array>,
+  onLine: () => unknown = () => undefined,
+): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of source) {

@@ -10,6 +10,8 @@ import type { Cluster } from '../../cluster/cluster.ts'
 export interface ScriptOptions {
   /** Limit in milliseconds. */
   readonly timeoutMs: number
+  /** On what the node keeps, instead of its data: the node may run then. @default false */
+  readonly onKept?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -30,7 +32,7 @@ export async function runSalvageScript(
 ): Promise<string> {
   throwIfInterrupted(options.signal)
   const state = await cluster.runtime.state(node)
-  if (state === 'running' || state === 'frozen') {
+  if (options.onKept !== true && (state === 'running' || state === 'frozen')) {
     throw new LabError('SALVAGE_FAILED', `${node} is ${state}, and its data is read only while it is stopped`, {
       hint: `pnpm run rejoin ${node} stops it first.`,
     })
@@ -39,28 +41,28 @@ export async function runSalvageScript(
   if (exitCode === 0) return stdout
   if (exitCode === NO_PSQL) {
     throw new LabError('SALVAGE_FAILED', `what only ${node} has cannot be read: there is no psql on this machine`, {
-      hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq). pnpm run rejoin ${node} without --salvage needs none.`,
+      hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq). pnpm run rejoin ${node} without --salvage needs none, and keeps it.`,
     })
   }
   throw new LabError('SALVAGE_FAILED', `what only ${node} has could not be read: ${lastLines(stderr, 3)}`, {
-    hint: `Nothing was changed. pnpm run rejoin ${node} without --salvage brings it back, and what only it has is gone then.`,
+    hint: `Nothing was changed. pnpm run rejoin ${node} without --salvage brings it back, and keeps what only it has.`,
   })
 }
 
 async function runWithin(
   cluster: Cluster,
   node: string,
-  { args, timeoutMs, signal }: ScriptOptions & { readonly args: readonly [string, ...string[]] },
+  { args, timeoutMs, onKept, signal }: ScriptOptions & { readonly args: readonly [string, ...string[]] },
 ): Promise<CommandResult> {
   const limit = AbortSignal.timeout(Math.ceil(timeoutMs))
   const either = signal === undefined ? limit : AbortSignal.any([signal, limit])
   try {
-    const result = await cluster.runtime.runOffline(node, scriptCommand(args), { signal: either })
+    const result = await cluster.runtime.runOffline(node, scriptCommand(args, onKept), { signal: either })
     if (!either.aborted) return result
   } catch (error) {
     if (!either.aborted) throw error
   }
-  await endSalvageScript(cluster, node)
+  await endSalvageScript(cluster, node, onKept)
   throwIfInterrupted(signal)
   throw new LabError('TIMEOUT', `what only ${node} has was not read within ${Math.ceil(timeoutMs)} ms`, {
     hint: 'Nothing was changed. Try again with more time.',
@@ -68,14 +70,14 @@ async function runWithin(
 }
 
 /** Waits until an interrupted run is over, and removes what it left. */
-export async function endSalvageScript(cluster: Cluster, node: string): Promise<void> {
-  await cluster.runtime.runOffline(node, scriptCommand(['end']))
+export async function endSalvageScript(cluster: Cluster, node: string, onKept = false): Promise<void> {
+  await cluster.runtime.runOffline(node, scriptCommand(['end'], onKept))
 }
 
-const scriptCommand = (args: readonly string[]): [string, ...string[]] => [
+const scriptCommand = (args: readonly string[], onKept = false): [string, ...string[]] => [
   'bash',
   '-c',
-  'exec bash "$SCRIPTS/salvage.sh" "$@"',
+  `${onKept ? 'export PGDATA="${PGDATA%/*}/kept/data"; ' : ''}exec bash "$SCRIPTS/salvage.sh" "$@"`,
   'salvage',
   ...args,
 ]

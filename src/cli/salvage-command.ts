@@ -1,0 +1,43 @@
+/**
+ * `salvage`: what a node had that no other one received, compared with today's primary, table by table.
+ */
+import { writeFile } from 'node:fs/promises'
+import { compareWithPrimary, type Compared } from '../operations/salvage/compare.ts'
+import { comparisonScript } from '../operations/salvage/differences.ts'
+import { requireNew } from '../operations/salvage/salvage.ts'
+import { fileOption } from '../options/options.ts'
+import { LabError } from '../errors.ts'
+import { formatLsn } from '../postgres/lsn.ts'
+import { narrateComparison, type SalvageDocument } from '../report/salvage.ts'
+import { command } from './command.ts'
+import { SALVAGE_TIMEOUT_MS } from './rejoin-command.ts'
+
+export const salvageCommand = command({
+  usage: 'salvage <node>',
+  summary: 'what only that node had, from what it keeps or while it is not rejoined: missing, changed, deleted rows',
+  options: {
+    sql: fileOption('--sql <file>', 'write the missing rows as SQL that may run twice, the others as comments'),
+  },
+  run: async ({ openLab, words: [name], narrate, terminal, options: { sql: into }, interrupt: { signal } }) => {
+    if (name === undefined) throw new LabError('USAGE', 'salvage needs a node', { hint: 'pnpm run status names them.' })
+    if (into !== undefined) requireNew(into)
+    const { cluster } = await openLab()
+    terminal.busy(`comparing what ${name} has with the primary`)
+    const compared = await compareWithPrimary(cluster, name, { timeoutMs: SALVAGE_TIMEOUT_MS, signal })
+    if (into !== undefined)
+      await writeFile(into, comparisonScript(compared, headerOf(compared)), { flag: 'wx', flush: true })
+    const { columns: _, ...told } = compared
+    const document: SalvageDocument = { version: 1, ...told, file: into ?? null }
+    narrateComparison(narrate, document)
+    return document
+  },
+})
+
+const headerOf = ({ node, past, tables, uncompared }: Compared): string[] => [
+  `What ${node} had past ${formatLsn(past.forkLsn)} on timeline ${past.forkTimeline}, and the primary has not, or has otherwise.`,
+  'Missing rows are inserted unless their key is taken; the others are comments. Once more does no harm.',
+  ...tables.map(
+    ({ table, missing, changed, deleted }) => `${table}: ${missing} missing, ${changed} changed, ${deleted} deleted`,
+  ),
+  ...uncompared.map(({ table, why }) => `${table} was not compared: ${why}`),
+]

@@ -1,0 +1,105 @@
+/**
+ * Salvage: every table with a primary key of a node that parted from the primary, compared with the primary's.
+ */
+import { expect, test } from 'vitest'
+import {
+  caughtUp,
+  compareWithPrimary,
+  comparisonScript,
+  hasRole,
+  rejoin,
+  shutDown,
+  waitUntil,
+  type Cluster,
+} from '../../src/index.ts'
+import { run } from '../../src/runtime/command.ts'
+import { catchLabError } from '../support/catch-lab-error.ts'
+import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+
+const LIMIT = { timeoutMs: TIMEOUT_MS }
+
+describeEachRuntime(
+  'what only one node has',
+  runtime => {
+    test('is told table by table before its rejoin and after it, and what is missing can be brought back', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await catchLabError('USAGE', () => compareWithPrimary(cluster, 'replica1', LIMIT))
+      await partAtTables(cluster)
+
+      const before = await compareWithPrimary(cluster, 'replica1', LIMIT)
+      expect(before).toMatchObject({ node: 'replica1', from: 'data', areDeletionsKnown: true })
+      expect(before.tables).toEqual([
+        { table: 'public."odd name"', missing: 1, changed: 0, deleted: 0 },
+        { table: 'public.things', missing: 1, changed: 1, deleted: 1 },
+      ])
+      expect(before.uncompared).toEqual([
+        { table: 'public.keyless', why: 'it has no primary key' },
+        { table: 'public.only_there', why: 'the primary has none of that name with the same columns' },
+      ])
+      expect(before.rows.map(({ kind, table, key }) => [kind, table, key])).toEqual([
+        ['missing', 'public."odd name"', '[2, "x\\\\y\\t"]'],
+        ['missing', 'public.things', '[10]'],
+        ['changed', 'public.things', '[2]'],
+        ['deleted', 'public.things', '[3]'],
+      ])
+
+      await rejoin(cluster, 'replica1', LIMIT)
+      const after = await compareWithPrimary(cluster, 'replica1', LIMIT)
+      expect(after).toEqual({
+        ...before,
+        from: 'kept',
+        past: expect.objectContaining({ forkLsn: before.past.forkLsn }),
+      })
+
+      const script = comparisonScript(after, ['a test'])
+      for (const time of ['once', 'twice']) {
+        await replay(cluster, script)
+        const things = await cluster.query('primary', 'SELECT id, v FROM things ORDER BY id')
+        expect(things, time).toEqual(
+          [1, 2, 3, 10, 11].map(id => ({
+            id,
+            v: id === 10 ? 'made on replica1' : id === 11 ? 'made on primary' : 'before',
+          })),
+        )
+        expect(await cluster.query('primary', 'SELECT * FROM "odd name"')).toHaveLength(1)
+      }
+      expect((await compareWithPrimary(cluster, 'replica1', LIMIT)).tables).toEqual([
+        { table: 'public."odd name"', missing: 0, changed: 0, deleted: 0 },
+        { table: 'public.things', missing: 0, changed: 1, deleted: 1 },
+      ])
+    })
+  },
+  ['docker', 'local'],
+)
+
+async function partAtTables(cluster: Cluster): Promise<void> {
+  for (const statement of [
+    'CREATE TABLE things (id integer PRIMARY KEY, v text, twice integer GENERATED ALWAYS AS (id * 2) STORED)',
+    'CREATE TABLE "odd name" (n integer, "a b" text, at timestamptz DEFAULT now(), raw bytea, PRIMARY KEY ("a b", n))',
+    'CREATE TABLE keyless (v text)',
+    "INSERT INTO things (id, v) SELECT id, 'before' FROM generate_series(1, 3) AS id",
+  ])
+    await cluster.query('primary', statement)
+  const { currentLsn } = await cluster.primary()
+  await waitUntil(caughtUp(cluster, 'replica1', currentLsn), LIMIT)
+  await cluster.query('replica1', 'SELECT pg_promote()')
+  await waitUntil(hasRole(cluster, 'replica1', 'primary'), LIMIT)
+  for (const statement of [
+    "INSERT INTO things (id, v) VALUES (10, 'made on replica1')",
+    "UPDATE things SET v = 'changed' WHERE id = 2",
+    'DELETE FROM things WHERE id = 3',
+    `INSERT INTO "odd name" VALUES (2, E'x\\\\y\\t', now(), '\\x00ff')`,
+    "INSERT INTO keyless VALUES ('nobody compares it')",
+    'CREATE TABLE only_there (id integer PRIMARY KEY)',
+  ])
+    await cluster.query('replica1', statement)
+  await shutDown(cluster, 'replica1')
+  await cluster.query('primary', "INSERT INTO things (id, v) VALUES (11, 'made on primary')")
+}
+
+/** By psql, as a person would. */
+async function replay(cluster: Cluster, script: string): Promise<void> {
+  const psql = await cluster.runtime.psql('primary', ['-q', '-v', 'ON_ERROR_STOP=1'], { terminal: false })
+  const result = await run(psql!.argv, { environment: { ...process.env, ...psql!.environment }, input: script })
+  expect(result).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+}
