@@ -11,7 +11,7 @@ describeEachRuntime(
   'durability',
   runtime => {
     test('finds losses where nothing is promised, none where it is, and puts the settings back', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       const which = ['--synchronous-commit', 'on', '--standbys', 'asynchronous,one']
       const { document, narration } = await cluster.json('durability', ...which)
       const { cells, ...rest } = document as DurabilityDocument
@@ -39,7 +39,7 @@ describeEachRuntime(
   'durability of the settings that wait for less',
   runtime => {
     test('local and off lose acknowledged writes beside a synchronous standby, remote_write in a quorum does not', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       const which = ['--synchronous-commit', 'off,local,remote_write', '--standbys', 'quorum']
       const { document } = await cluster.json('durability', ...which)
       const lost = Object.fromEntries(
@@ -51,7 +51,7 @@ describeEachRuntime(
     })
 
     test('interrupted, it tells what is done by then, and puts the settings back', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       const running = cluster.start('durability', '--standbys', 'one', '--json')
       await running.shows('off           one')
       const { cells } = (await running.interrupted()) as DurabilityDocument

@@ -21,7 +21,7 @@ describeEachRuntime(
   'a live view',
   runtime => {
     test('shows a crash and the promotion as they happen, and q leaves the terminal as it was', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       await using lab = await openUp(cluster)
       await using terminal = new PseudoTerminal(WATCH, cluster.environment, SIZE)
       await terminal.shows(lines => lines.filter(line => /^replica\d +standby .* streaming /.test(line)).length === 2)
@@ -36,7 +36,7 @@ describeEachRuntime(
     })
 
     test('goes on for the others when a node stands still, fits the terminal, and ends well however it ends', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       await using lab = await openUp(cluster)
       await using terminal = new PseudoTerminal(WATCH, cluster.environment, SIZE)
       await terminal.shows('replica2')
@@ -76,7 +76,7 @@ describeEachRuntime(
   'status',
   runtime => {
     test('warns, and in a pipe tells what changes, a line each, or a document for each look', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       await using lab = await openUp(cluster)
       expect(((await cluster.json('status')).document as StatusDocument).warnings).toEqual([])
 

@@ -30,7 +30,7 @@ describeEachRuntime('a switchover', changesPlaces, ALSO_ON_DOCKER)
 
 function changesPlaces(runtime: TestRuntime): void {
   test('lets two nodes change places there and back under load, loses nothing, and rewinds nothing', async () => {
-    await using cluster = await CliCluster.describe(runtime)
+    await using cluster = await CliCluster.up(runtime)
     const first = await cluster.json('switchover', '--to', 'replica2')
     const record = first.document as FailoverRecord
     expect(record).toMatchObject({

@@ -16,7 +16,7 @@ describeEachRuntime(
   'trials',
   runtime => {
     test('give the spread of the figures and every record; their histories, read back, count the same', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       await using folder = await temporaryFolder()
       const files = { history: folder.file('history.jsonl'), report: folder.file('report.html') }
       const args = ['--trials', '3', '--rate', '500', '--history', files.history, '--report', files.report]
@@ -49,7 +49,7 @@ describeEachRuntime(
     })
 
     test('interrupted, they tell what is done by then; refused, nothing is touched', async () => {
-      await using cluster = await CliCluster.describe(runtime)
+      await using cluster = await CliCluster.up(runtime)
       const running = cluster.start('failover', '--trials', '1000', '--json')
       await running.shows('   1  primary to ')
       const { n, requested, trials } = (await running.interrupted()) as TrialsDocument

@@ -14,15 +14,17 @@ import {
   WRITES_TABLE,
 } from '../../src/index.ts'
 import type { Cluster, Condition, Write, Writer } from '../../src/index.ts'
-import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+import { describeEachRuntime, shareTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
 describeEachRuntime(
   'the writer',
   runtime => {
+    const shared = shareTestCluster(runtime)
+
     test('is an open loop: what is due while nobody answers is attempted all the same', async () => {
-      await using cluster = await startTestCluster(runtime)
+      const cluster = await shared()
       const ratePerSecond = 200
       await using writer = await startWriter(cluster, { ratePerSecond, writeTimeoutMs: 400 })
       await writer.acknowledges(50, LIMIT)
@@ -47,7 +49,7 @@ describeEachRuntime(
     })
 
     test('gives up on a primary that does not answer by its own limit, and says that the write may have happened', async () => {
-      await using cluster = await startTestCluster(runtime)
+      const cluster = await shared()
       await using writer = await startWriter(cluster, { writeTimeoutMs: 400 })
       await writer.acknowledges(20, LIMIT)
       await cluster.runtime.freeze('primary')
@@ -59,7 +61,7 @@ describeEachRuntime(
     })
 
     test('finds the new primary after a failover, and its writes are there', async () => {
-      await using cluster = await startTestCluster(runtime)
+      const cluster = await shared()
       await using writer = await startWriter(cluster)
       await writer.acknowledges(20, LIMIT)
       await crash(cluster, 'primary')
@@ -87,7 +89,7 @@ describeEachRuntime(
     })
 
     test('over thirty connections draws no warning of a leak', async () => {
-      await using cluster = await startTestCluster(runtime)
+      const cluster = await shared()
       const warnings: string[] = []
       const note = ({ message }: Error): unknown => warnings.push(message)
       process.on('warning', note)
@@ -102,7 +104,7 @@ describeEachRuntime(
     })
 
     test('stops once: a second stop returns the same frozen history', async () => {
-      await using cluster = await startTestCluster(runtime)
+      const cluster = await shared()
       await using writer = await startWriter(cluster)
       await writer.acknowledges(20, LIMIT)
       const [first, second] = await Promise.all([writer.stop(), writer.stop()])
@@ -113,13 +115,13 @@ describeEachRuntime(
 
     describe('leaves no connection behind', () => {
       test('when it is disposed of while it writes', async () => {
-        await using cluster = await startTestCluster(runtime)
+        const cluster = await shared()
         await writeForAMoment(cluster)
         await waitUntil(noConnection(cluster), LIMIT)
       })
 
       test('when it is disposed of while it looks for a primary that is gone', async () => {
-        await using cluster = await startTestCluster(runtime)
+        const cluster = await shared()
         await using writer = await startWriter(cluster)
         await writer.acknowledges(20, LIMIT)
         await crash(cluster, 'primary')
