@@ -78,7 +78,7 @@ describeEachRuntime(
     })
 
     test('leaves a table in which a write that was done twice, and one that nobody sent, are seen', async () => {
-      await using cluster = await startTestCluster(runtime)
+      const cluster = await shared()
       await using writer = await startWriter(cluster)
       await writer.acknowledges(20, LIMIT)
       const history = await writer.stop()
