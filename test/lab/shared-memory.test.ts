@@ -32,6 +32,15 @@ describeEachRuntime(
       await cluster.runtime.down({ keepData: false })
       expect(await segmentsOf([...pids, recovering])).toEqual([])
     })
+
+    test('a killed server starts again, though its lock file names a living process of the same user by now', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const [other] = await serverProcesses(cluster, 'replica1')
+      await crash(cluster, 'primary')
+      await offline(cluster, 'primary', `sed -i.bak '1s/.*/${other}/' "$PGDATA/postmaster.pid"`)
+      await cluster.runtime.start('primary')
+      await waitUntil(streaming(cluster, 'replica1', 'primary'), LIMIT)
+    })
   },
   ['local'],
 )

@@ -17,6 +17,7 @@ import { bindOf, dataOf, own, volumeOf } from './place.ts'
 import { signalAll, waitUntilGone } from './processes.ts'
 import {
   nodeEnvironment,
+  noted,
   postgresCommand,
   serverProcesses,
   spawnDetached,
@@ -70,7 +71,8 @@ async function initdb({ host, node, topology, command }: Making): Promise<void> 
   const args = (node.environment['POSTGRES_INITDB_ARGS'] ?? '').split(/\s+/).filter(Boolean)
   const program = join(host.binaries.directory, 'initdb')
   const where = ['-D', dataOf(host.place, node), '-U', topology.superuser.user, `--pwfile=${passwordFile}`]
-  const result = await run([program, ...where, '--encoding=UTF8', '--no-sync', '--no-instructions', ...args], command)
+  const argv = [...where, '--encoding=UTF8', '--no-sync', '--no-instructions', ...args]
+  const result = await run(noted(host.place, node, [program, ...argv]), command)
   await rm(passwordFile, { force: true })
   if (result.exitCode === 0) return
   throw new LabError('NODE_FAILED', `initdb failed for ${node.name}: ${lastLines(result.stderr, 2)}`, {

@@ -1,6 +1,7 @@
 /**
  * The local runtime: the cluster of docker-compose.yml as PostgreSQL processes of this machine.
  */
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topology/topology.ts'
@@ -33,7 +34,8 @@ import * as data from './data.ts'
 import { initialise } from './initialise.ts'
 import { usableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
-import { releaseSharedMemory } from './shared-memory.ts'
+import { psqlCommand } from './psql.ts'
+import { dynamicSegmentsOf, releaseSharedMemory } from './shared-memory.ts'
 import { templateOf } from './template.ts'
 import { tracesOf } from './traces.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
@@ -187,8 +189,10 @@ class LocalRuntime implements Runtime {
 
   async crash(name: string): Done {
     const pids = await this.#standStill(name)
+    const segments = (await data.isInitialising(this.#place, this.#spec(name))) ? dynamicSegmentsOf(pids) : []
     signalAll(pids, 'SIGKILL')
     await waitUntilGone(pids, name, { timeoutMs: 10_000 })
+    for (const path of segments) await rm(path, { force: true })
     return `kill -KILL ${pids.join(' ')}`
   }
 
@@ -275,16 +279,7 @@ class LocalRuntime implements Runtime {
   }
 
   async psql(name: string, args: readonly string[]): Promise<PsqlCommand | undefined> {
-    const { directory, programs } = this.#host.binaries
-    const installed = programs.has('psql') ? join(directory, 'psql') : 'psql'
-    const version = await run([installed, '--version'], { environment: process.env }).catch(() => undefined)
-    if (version?.exitCode !== 0) return undefined
-    const { host, port } = this.clientEndpoint(name)
-    const { user, password } = this.#topology.superuser
-    return {
-      argv: [installed, '-h', host, '-p', String(port), '-U', user, '-d', this.#topology.database, ...args],
-      environment: { PGPASSWORD: password },
-    }
+    return await psqlCommand(this.#host.binaries, { topology: this.#topology, at: this.clientEndpoint(name), args })
   }
 
   /** Nothing to release: the servers are meant to outlive the command. */

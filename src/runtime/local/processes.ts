@@ -110,7 +110,7 @@ function parseProcStat(text: string): Process | undefined {
 }
 
 /** A process may end between being listed and being read. */
-function readOrEmpty(path: string): string {
+export function readOrEmpty(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {

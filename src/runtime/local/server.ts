@@ -65,34 +65,39 @@ export function postgresCommand(
 
 /** Starts a node through replica-entrypoint/, in a session of its own so that it outlives this process. */
 export async function spawnServer(host: Host, node: NodeSpec): Promise<void> {
-  await removeLocksOfTheDead(host.place, node)
   const entrypoint = join(bindOf(host.place, '/replica-entrypoint'), 'entrypoint.sh')
   const command = postgresCommand(host, node, [`--listen_addresses=${node.client.host}`])
   await spawnDetached(host, node, ['bash', entrypoint, ...command])
 }
 
 /**
- * A crashed server leaves lock files with its process id. PostgreSQL deals with that, unless the id is still taken by the
- * dead process itself because its parent has not collected it yet: then the new server would refuse to start.
+ * A crashed server leaves lock files with its process id. PostgreSQL deals with that, unless the id is taken: by the dead
+ * process itself because its parent has not collected it yet, or by another one since. Then the new server would refuse to start.
  */
 async function removeLocksOfTheDead(place: Place, node: NodeSpec): Promise<void> {
   await releaseSharedMemory(dataOf(place, node))
   const socket = join(place.sockets, `.s.PGSQL.${node.client.port}`)
   for (const path of [join(dataOf(place, node), 'postmaster.pid'), `${socket}.lock`]) {
-    const pid = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10)
-    if (!Number.isNaN(pid) && (await processState(pid)) === undefined) await rm(path, { force: true })
+    // Of a server in single-user mode it is negative.
+    const pid = Math.abs(Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10))
+    if (!Number.isNaN(pid) && !(await runsFor(place, node, pid))) await rm(path, { force: true })
   }
 }
 
-/**
- * Starts any program of a node in the background, its output in the node's log and its process id in the node's file.
- * It writes that file itself, before it becomes the program: should this process be killed meanwhile, the node is still
- * known to run.
- */
+/** The program, which notes its process id first: should this process be killed meanwhile, the node is still known to run. */
+export const noted = (
+  place: Place,
+  node: NodeSpec,
+  argv: readonly [string, ...string[]],
+): readonly [string, ...string[]] => ['bash', '-c', 'echo $$ >"$0" && exec "$@"', pidFileOf(place, node), ...argv]
+
+/** Starts any program of a node in the background, its output in the node's log and its process id in the node's file. */
 export async function spawnDetached(host: Host, node: NodeSpec, argv: readonly [string, ...string[]]): Promise<void> {
   const { place } = host
+  await removeLocksOfTheDead(place, node)
   await using log = await openLog(place, node)
-  const child = spawn('bash', ['-c', 'echo $$ >"$0" && exec "$@"', pidFileOf(place, node), ...argv], {
+  const [bash, ...args] = noted(place, node, argv)
+  const child = spawn(bash, args, {
     cwd: place.root,
     env: nodeEnvironment(host, node),
     detached: true,
@@ -101,11 +106,11 @@ export async function spawnDetached(host: Host, node: NodeSpec, argv: readonly [
   })
   await new Promise<void>((resolve, reject) => child.once('error', reject).once('spawn', resolve))
   child.unref()
-  const noted: Condition<undefined> = {
+  const hasNoted: Condition<undefined> = {
     what: `${node.name} to note its process id`,
     observe: async () => ((await notedPid(place, node)) === child.pid ? met(undefined) : notMet('it has not yet')),
   }
-  await waitUntil(noted, { timeoutMs: 10_000, intervalMs: 1 })
+  await waitUntil(hasNoted, { timeoutMs: 10_000, intervalMs: 1 })
 }
 
 /** 0 when there is none. */
@@ -134,10 +139,15 @@ export async function serverState(place: Place, node: NodeSpec): Promise<NodeSta
 /** Of the postmaster, or of the entrypoint that will be it. 0 if it is not running. The number in the file may belong to another process by now, so its command line is looked at. */
 export async function serverPid(place: Place, node: NodeSpec): Promise<number> {
   const pid = await notedPid(place, node)
-  if (pid === 0) return 0
+  return pid !== 0 && (await runsFor(place, node, pid)) ? pid : 0
+}
+
+/** Whether the process is alive, and one of this node. */
+async function runsFor(place: Place, node: NodeSpec, pid: number): Promise<boolean> {
+  if ((await processState(pid)) === undefined) return false
   const command = await commandLine(pid)
   // Empty for the moment in which the entrypoint becomes the server by exec.
-  return command === '' || command.includes(`-D ${dataOf(place, node)} `) ? pid : 0
+  return command === '' || command.includes(`-D ${dataOf(place, node)} `)
 }
 
 /**

@@ -4,12 +4,12 @@
  * directory goes, nobody does, and a machine has room for 4096 of them (Linux), or for 32 (macOS).
  * https://www.postgresql.org/docs/current/kernel-resources.html#SYSVIPC
  *
- * Its dynamic segments are in the data directory, and go with it: see postgresCommand.
+ * Its dynamic segments are in the data directory, and go with it: see postgresCommand. Those of initdb are in /dev/shm.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../command.ts'
-import { processState } from './processes.ts'
+import { processState, readOrEmpty } from './processes.ts'
 
 /** Releases the segment of a server that was killed, by its data directory; nothing is done while it runs, or when it has ended by itself. */
 export async function releaseSharedMemory(data: string): Promise<void> {
@@ -30,4 +30,10 @@ const SHARED_MEMORY_LINE = 6
 async function tool(...argv: [string, ...string[]]): Promise<string> {
   const { stdout } = await run(argv, { environment: process.env }).catch(() => ({ stdout: '' }))
   return stdout
+}
+
+/** The dynamic segments that these processes use, as files; of processes that stand still. Linux only. */
+export function dynamicSegmentsOf(pids: readonly number[]): readonly string[] {
+  const maps = pids.map(pid => readOrEmpty(`/proc/${pid}/maps`)).join('')
+  return [...new Set(maps.match(/\/dev\/shm\/PostgreSQL\.\d+/g))]
 }
