@@ -21,6 +21,7 @@ export const labErrorCodes = {
   CONNECTION_LOST: 'a connection ended before the answer, and what was asked for may have been done',
   UNKNOWN_NODE: 'no node has that name, or none has that role now',
   NOT_RUNNING: 'the cluster is not up',
+  LOCKED: 'another process is changing the cluster',
   NO_PRIMARY: 'no node accepts writes',
   NO_CANDIDATE: 'no standby is left that could be promoted',
   SPLIT_BRAIN: 'more than one node accepts writes',

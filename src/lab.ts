@@ -10,6 +10,7 @@ import { Cluster } from './cluster/cluster.ts'
 import { up, type UpOptions } from './operations/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
 import type { DockerRuntime } from './runtime/docker/docker.ts'
+import type { Lock, LockOptions } from './runtime/lock.ts'
 import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Variables } from './topology/interpolation.ts'
@@ -26,6 +27,8 @@ export interface LabOptions {
   readonly runtime?: Runtime['name'] | undefined
   /** Whether a missing image may be pulled to find out if Docker can be used. @default false */
   readonly mayPull?: boolean | undefined
+  /** Lets nobody else change the cluster until the lab is disposed of. Leave it out only to look. @default no lock */
+  readonly lock?: Pick<LockOptions, 'command' | 'wait'> | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((step: string) => void) | undefined
 }
@@ -35,6 +38,8 @@ export interface Lab extends AsyncDisposable {
   readonly cluster: Cluster
   readonly topology: Topology
   readonly runtime: Runtime
+  /** Undefined when none was asked for. */
+  readonly lock: Lock | undefined
   /** Which runtime and why, in one line. */
   readonly choice: string
 }
@@ -50,17 +55,19 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     environment,
   })
   const { runtime, why } = await chooseRuntime(topology, options)
+  const { signal, onProgress } = options
+  const lock = options.lock === undefined ? undefined : await runtime.lock({ ...options.lock, signal, onProgress })
   const cluster = new Cluster(topology, runtime)
   return {
-    cluster,
+    ...{ cluster, runtime, lock },
     get topology() {
       return cluster.topology
     },
-    runtime,
     choice: `${runtime.name === 'docker' ? 'Docker' : 'Local processes'}, with ${runtime.description}: ${why}`,
     [Symbol.asyncDispose]: async () => {
       await cluster[Symbol.asyncDispose]()
       await runtime[Symbol.asyncDispose]()
+      await lock?.[Symbol.asyncDispose]()
     },
   }
 }

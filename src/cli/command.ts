@@ -19,7 +19,14 @@ export interface CommandContext<O extends OptionSpecs = OptionSpecs> {
   readonly narrate: Narrator
   readonly interrupt: Interrupt
   /** Opens the lab, says which runtime was chosen and why, and releases it when the command ends. */
-  readonly openLab: (options?: { readonly mayPull?: boolean }) => Promise<Lab>
+  readonly openLab: (options?: OpenOptions) => Promise<Lab>
+}
+
+export interface OpenOptions {
+  /** @default false */
+  readonly mayPull?: boolean
+  /** It changes nothing, so it can be done while another command changes something. @default false */
+  readonly onlyLooks?: boolean
 }
 
 export interface Command<O extends OptionSpecs = OptionSpecs> {

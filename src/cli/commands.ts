@@ -46,7 +46,7 @@ export const psqlCommand = command({
   options: {},
   takesAnyOption: true,
   run: async ({ openLab, argv, terminal, interrupt }) => {
-    const { cluster, topology } = await openLab()
+    const { cluster, topology } = await openLab({ onlyLooks: true })
     const [first] = argv
     const isTarget = first !== undefined && !first.startsWith('-')
     const node = await resolveNode(cluster, isTarget ? first : 'primary', interrupt.signal)
@@ -93,7 +93,7 @@ export const logsCommand = command({
     follow: flagOption('--follow', 'go on as the log grows, until Ctrl-C'),
   },
   run: async ({ openLab, words: [name], options, interrupt: { signal } }) => {
-    const { cluster } = await openLab()
+    const { cluster } = await openLab({ onlyLooks: true })
     const nodes = name === undefined ? cluster.nodes : [cluster.node(name)]
     const write = (text: string): unknown => process.stdout.write(text)
     if (options.follow) {

@@ -9,7 +9,7 @@ import { flagOption, type OptionSpecs, type OptionValues } from '../options/opti
 import type { Narrator } from '../report/narrator.ts'
 import { command, type Command, type CommandContext } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
-import { createSteps } from './steps.ts'
+import { createSteps, requireKeys } from './steps.ts'
 
 const NEXT = ['pnpm run status', 'pnpm run psql', 'pnpm run psql standby', 'pnpm run lesson', 'pnpm run down']
 
@@ -34,10 +34,11 @@ export async function runDemo<O extends OptionSpecs>(
   { openLab, narrate, terminal, options, interrupt: { signal } }: CommandContext<O>,
   isStepwise: boolean,
 ): Promise<unknown> {
-  const { step, end } = createSteps({ narrate, terminal, isWaiting: isStepwise, signal })
+  if (isStepwise) requireKeys()
   narrate.title(demo.title)
   narrate.choice(demo.question)
-  const { cluster } = await openLab({ mayPull: true })
+  const { cluster, lock } = await openLab({ mayPull: true })
+  const { step, end } = createSteps({ narrate, terminal, isWaiting: isStepwise, signal, lock })
   await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
   await using _asynchronous =
     demo.replication === undefined ? undefined : await makeAsynchronous(cluster, narrate, signal)

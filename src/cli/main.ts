@@ -15,7 +15,7 @@ import { openLab } from '../lab.ts'
 import { toJson } from '../report/json.ts'
 import { Narrator } from '../report/narrator.ts'
 import { createTerminal, type Terminal } from '../report/terminal.ts'
-import type { Command } from './command.ts'
+import type { Command, OpenOptions } from './command.ts'
 import { downCommand, logsCommand, psqlCommand, upCommand } from './commands.ts'
 import { demoCommand } from './demo-command.ts'
 import { lessonCommand } from './lesson-command.ts'
@@ -61,6 +61,7 @@ const COMMON = {
     'the compose file (default: LAB_COMPOSE_FILE, else the one that comes with the lab)',
   ),
   runtime: textOption('--runtime <name>', 'docker or local (default: LAB_RUNTIME, else what is there)'),
+  wait: flagOption('--wait', 'wait for another command that changes the cluster, instead of being refused'),
   json: flagOption('--json', 'print the result as one JSON document; everything else goes to stderr'),
 } satisfies OptionSpecs
 
@@ -113,12 +114,15 @@ function declare(cli: CAC, definition: Command, argv: readonly string[]): void {
     declared.option(flags, description, standard === undefined ? {} : { default: standard })
   }
   if (definition.takesAnyOption === true) declared.allowUnknownOptions()
-  const behindName = argv.slice(argv.indexOf(definition.usage.split(' ')[0] ?? '') + 1)
+  const behindName = argv.slice(argv.indexOf(commandName(definition)) + 1)
   declared.action(async (...all: unknown[]) => {
     const words = all.slice(0, -1).filter(word => typeof word === 'string')
     await execute(definition, { given: all.at(-1) as Record<string, unknown>, words, argv: behindName })
   })
 }
+
+/** The first word of its usage. */
+const commandName = ({ usage }: Command): string => usage.split(' ', 1).join()
 
 interface Given {
   readonly given: Readonly<Record<string, unknown>>
@@ -136,10 +140,12 @@ async function execute(definition: Command, { given, words, argv }: Given): Prom
   using interrupt = createInterrupt(() => terminal.print('interrupted: unwinding (once more ends it at once)'))
   await using resources = new Disposer()
   resources.defer(() => terminal.idle())
-  const open = async ({ mayPull = false } = {}): ReturnType<typeof openLab> => {
+  const open = async ({ mayPull = false, onlyLooks = false }: OpenOptions = {}): ReturnType<typeof openLab> => {
     const onProgress = (step: string): void => terminal.busy(step)
     const named = { file: COMMON.file.parse(given['file']), runtime: runtimeName(given['runtime']) }
-    const lab = resources.use(await openLab({ ...named, mayPull, signal: interrupt.signal, onProgress }))
+    const changing = { command: [commandName(definition), ...argv].join(' '), wait: COMMON.wait.parse(given['wait']) }
+    const lock = onlyLooks ? undefined : changing
+    const lab = resources.use(await openLab({ ...named, mayPull, lock, signal: interrupt.signal, onProgress }))
     if (definition !== psqlCommand && definition !== logsCommand) narrate.choice(lab.choice)
     lab.cluster.onEvent(event => narrate.event(event))
     return lab

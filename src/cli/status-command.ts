@@ -26,7 +26,7 @@ export const statusCommand = command({
   run: async ({ options, openLab, narrate, terminal, interrupt, isJson }) => {
     if (options.every !== undefined && !options.watch)
       throw new LabError('USAGE', '--every is given without --watch', { hint: 'Add --watch, or leave --every out.' })
-    const { cluster } = await openLab()
+    const { cluster } = await openLab({ onlyLooks: true })
     const { signal } = interrupt
     if (options.watch) {
       terminal.idle()

@@ -6,6 +6,7 @@ import { LabError, throwIfInterrupted } from '../errors.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { readKeys } from '../report/screen.ts'
 import type { Terminal } from '../report/terminal.ts'
+import type { Lock } from '../runtime/lock.ts'
 
 export interface Steps {
   readonly step: Step
@@ -19,13 +20,17 @@ export interface StepsOptions {
   /** Whether to wait for a key. */
   readonly isWaiting: boolean
   readonly signal: AbortSignal
+  /** Lent to other commands while it waits. */
+  readonly lock: Lock | undefined
 }
 
 /** @throws LabError USAGE when there is no terminal to wait at */
-export function createSteps({ narrate, terminal, isWaiting, signal }: StepsOptions): Steps {
-  if (isWaiting && !(process.stdin.isTTY && process.stdout.isTTY)) {
-    throw new LabError('USAGE', '--step waits for a key, and there is no terminal', { hint: 'Leave out --step.' })
-  }
+export function requireKeys(): void {
+  if (process.stdin.isTTY && process.stdout.isTTY) return
+  throw new LabError('USAGE', '--step waits for a key, and there is no terminal', { hint: 'Leave out --step.' })
+}
+
+export function createSteps({ narrate, terminal, isWaiting, signal, lock }: StepsOptions): Steps {
   let byHand: readonly string[] | undefined
   const end = async (): Promise<void> => {
     if (!isWaiting || byHand === undefined) return
@@ -34,7 +39,7 @@ export function createSteps({ narrate, terminal, isWaiting, signal }: StepsOptio
     if (byHand.length > 0) narrate.say(`Meanwhile, in another terminal:\n${byHand.map(line => `  ${line}`).join('\n')}`)
     narrate.say('Any key goes on, q ends the lesson.')
     byHand = undefined
-    await waitForKey(signal)
+    await (lock === undefined ? waitForKey(signal) : lock.lend(() => waitForKey(signal)))
   }
   return {
     step: async (what, why, tries = []) => {

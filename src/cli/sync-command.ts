@@ -33,7 +33,7 @@ export const syncCommand = command({
         hint: `Write sync off, one or quorum, and --commit with ${synchronousCommits.join(', ')}.`,
       })
     }
-    const { cluster } = await openLab()
+    const { cluster } = await openLab({ onlyLooks: standbys === undefined })
     const before = await readSynchronous(cluster, signal)
     const limits = { timeoutMs: TIMEOUT_MS, signal }
     const synchronousCommit = commit ?? synchronousCommits.find(level => level === before.synchronousCommit) ?? 'on'

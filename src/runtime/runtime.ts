@@ -4,6 +4,7 @@
  */
 
 import type { Member } from '../topology/topology.ts'
+import type { Lock, LockOptions } from './lock.ts'
 
 /** A TCP address. */
 export interface Endpoint {
@@ -104,6 +105,8 @@ export interface Runtime extends AsyncDisposable {
   hasCluster(): Promise<boolean>
   /** Undefined where a copy would take as long as the original. */
   readonly template: Template | undefined
+  /** From now on only this process changes the cluster, and knows what others have changed until now. @throws LabError LOCKED, TIMEOUT */
+  lock(options: LockOptions): Promise<Lock>
 
   /**
    * Starts every node that is not running; those without data are made or cloned first.

@@ -16,11 +16,12 @@ import {
   type Cluster,
   type ClusterEvent,
   type NodeStatus,
+  openLab,
 } from '../../src/index.ts'
 import { readUpstream } from '../../src/cluster/upstream.ts'
 import { receivesNothing } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
-import { expectRefusal, runCli, shellOf } from '../support/cli.ts'
+import { CliCluster, expectRefusal } from '../support/cli.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
@@ -96,7 +97,9 @@ describeEachRuntime(
     })
 
     test('is one command, refused where it cannot be, and undone when the other never sends', async () => {
-      await using cluster = await startTestCluster(runtime)
+      await using cli = await CliCluster.up(runtime)
+      await using lab = await openLab({ environment: cli.environment })
+      const { cluster } = lab
       const refused = async (node: string, from: string): Promise<string> => {
         const error = await catchLabError('USAGE', () => cascade(cluster, node, { from, ...LIMIT }))
         return error.message
@@ -120,17 +123,17 @@ describeEachRuntime(
       })
       await expectStandard(cluster, 'primary')
 
-      const byHand = await runCli(['cascade', 'replica2', '--from', 'replica1', '--json'], shellOf(cluster))
+      const byHand = await cli.run('cascade', 'replica2', '--from', 'replica1', '--json')
       expect(JSON.parse(byHand.stdout)).toMatchObject({
         ...{ version: 1, runtime: 'local', node: 'replica2', from: 'replica1', isCascading: true, timeline: 1 },
         ms: expect.any(Number),
       })
-      const around = await runCli(['cascade', 'replica1', '--from', 'replica2'], shellOf(cluster))
+      const around = await cli.run('cascade', 'replica1', '--from', 'replica2')
       expectRefusal(around, { exitCode: 2, fact: 'replica2 follows replica1', hint: '--from' })
-      expectRefusal(await runCli(['cascade', 'replica1'], shellOf(cluster)), { exitCode: 2, fact: '--from is missing' })
-      const rejoined = await runCli(['rejoin', '--json'], shellOf(cluster))
+      expectRefusal(await cli.run('cascade', 'replica1'), { exitCode: 2, fact: '--from is missing' })
+      const rejoined = await cli.run('rejoin', '--json')
       expect(JSON.parse(rejoined.stdout), 'it is well as it is').toMatchObject({ node: null, by: null })
-      const back = await runCli(['cascade', 'replica2', '--from', 'primary'], shellOf(cluster))
+      const back = await cli.run('cascade', 'replica2', '--from', 'primary')
       expect(back.stdout).toContain('replica2 streams from primary, the primary, on timeline 1')
 
       await refuseReplication(cluster, 'replica1')

@@ -16,10 +16,11 @@ import {
   waitUntil,
   type Cluster,
   type ClusterEvent,
+  openLab,
 } from '../../src/index.ts'
 import { nodeTo, received } from '../support/conditions.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
-import { expectRefusal, runCli, shellOf } from '../support/cli.ts'
+import { CliCluster, expectRefusal } from '../support/cli.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
@@ -112,11 +113,13 @@ describeEachRuntime(
     })
 
     test('is one command; has the lock of a drop at once when no commit waits before it; is the last of equals in a failover', async () => {
-      await using cluster = await startTestCluster(runtime)
+      await using cli = await CliCluster.up(runtime)
+      await using lab = await openLab({ environment: cli.environment })
+      const { cluster } = lab
       await cluster.query('primary', 'CREATE TABLE received_by_both ()')
       const { currentLsn } = await cluster.primary()
       for (const node of ['replica1', 'replica2']) await waitUntil(caughtUp(cluster, node, currentLsn), LIMIT)
-      const { stdout, stderr } = await runCli(['delay', 'replica1', '--by', '60min', '--json'], shellOf(cluster))
+      const { stdout, stderr } = await cli.run('delay', 'replica1', '--by', '60min', '--json')
       expect(JSON.parse(stdout), stderr).toEqual({
         ...{ version: 1, runtime: 'local', node: 'replica1', recoveryMinApplyDelayMs: HOUR_MS },
       })
@@ -132,11 +135,11 @@ describeEachRuntime(
       await shutDown(cluster, 'primary')
       expect(await failover(cluster, 'primary', LIMIT)).toMatchObject({ newPrimary: 'replica2' })
       const refused = async (fact: string, ...args: string[]): Promise<void> =>
-        expectRefusal(await runCli(['delay', ...args], shellOf(cluster)), { exitCode: 2, fact })
+        expectRefusal(await cli.run('delay', ...args), { exitCode: 2, fact })
       await refused('replica2 is the primary, and no standby', 'replica2', '--by', '1s')
       await refused('--by is "3 parsecs"', 'replica1', '--by', '3 parsecs')
       await refused('--by is missing', 'replica1')
-      const ended = await runCli(['delay', 'replica1', '--by', '0'], shellOf(cluster))
+      const ended = await cli.run('delay', 'replica1', '--by', '0')
       expect(ended.stdout).toContain('replica1 applies transactions as it receives them')
 
       const { currentLsn: target, timeline } = await cluster.primary()

@@ -5,7 +5,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { expect } from 'vitest'
-import { openLab, type Cluster, type NodeStatus } from '../../src/index.ts'
+import { openLab, type NodeStatus } from '../../src/index.ts'
 import { freePorts, upFromTemplate } from '../../src/lab.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
 import { CLI, ROOT } from './built-cli.ts'
@@ -95,13 +95,6 @@ export class Invocation {
 
 export const runCli = (args: readonly string[], environment: Environment): Promise<CliResult> =>
   new Invocation(args, environment).ended
-
-/** The environment in which the command line finds a cluster that a test has started by itself. */
-export const shellOf = ({ topology, runtime }: Cluster): Environment => ({
-  ...topology.variables,
-  LAB_RUNTIME: runtime.name,
-  FORCE_COLOR: undefined,
-})
 
 /** Names and ports of a cluster that the command line can manage; gone when it is disposed of. */
 export class CliCluster implements AsyncDisposable {

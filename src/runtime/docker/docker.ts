@@ -7,6 +7,7 @@ import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topo
 import { together } from '../../together.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { lastLines, run } from '../command.ts'
+import { takeLock, type Lock, type LockOptions } from '../lock.ts'
 import { Membership } from '../membership.ts'
 import { requireFreePort } from '../ports.ts'
 import {
@@ -147,6 +148,11 @@ export class DockerRuntime implements Runtime {
 
   async hasCluster(): Promise<boolean> {
     return await this.#containers.hasAny()
+  }
+
+  async lock(options: LockOptions): Promise<Lock> {
+    const { ID } = (await this.#engine.prompt.info()) as { ID: string }
+    return await takeLock(`docker ${ID} ${this.#topology.project}`, () => this.#membership.refresh(), options)
   }
 
   async state(node: string): Promise<NodeState> {

@@ -9,6 +9,7 @@ import { together } from '../../together.ts'
 import { waitUntil } from '../../wait.ts'
 import { findBinaries, type Binaries } from '../binaries.ts'
 import { run } from '../command.ts'
+import { takeLock, type Lock, type LockOptions } from '../lock.ts'
 import { Membership } from '../membership.ts'
 import { requireFreePort } from '../ports.ts'
 import {
@@ -33,7 +34,7 @@ import { cloneByBackupApi } from './clone.ts'
 import * as data from './data.ts'
 import { initialise } from './initialise.ts'
 import { usableBinaries } from './npm-binaries.ts'
-import { dataOf, exists, findPlace, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
+import { dataOf, exists, findPlace, identityOf, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
 import { psqlCommand } from './psql.ts'
 import { dynamicSegmentsOf, releaseSharedMemory } from './shared-memory.ts'
 import { templateOf } from './template.ts'
@@ -140,6 +141,10 @@ class LocalRuntime implements Runtime {
 
   async hasCluster(): Promise<boolean> {
     return await exists(this.#place.root)
+  }
+
+  async lock(options: LockOptions): Promise<Lock> {
+    return await takeLock(await identityOf(this.#place), () => this.#membership.refresh(), options)
   }
 
   async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {

@@ -1,8 +1,8 @@
 /**
  * Where the local runtime keeps a cluster on this machine, and as whom its servers run.
  */
-import { chmod, chown, cp, mkdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, chown, cp, mkdir, realpath, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { LabError } from '../../errors.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { run } from '../command.ts'
@@ -50,6 +50,12 @@ export async function findPlace(topology: Topology): Promise<Place> {
     })
   }
   return { root, sockets, account }
+}
+
+/** What tells the cluster from every other on this machine, also by another way to its folder. */
+export async function identityOf({ root }: Place): Promise<string> {
+  const folder = await realpath(dirname(root)).catch(() => resolve(dirname(root))) // not there before the first up
+  return `local ${join(folder, basename(root))}`
 }
 
 async function unprivilegedAccount(named: string | undefined): Promise<Account> {
