@@ -2,6 +2,7 @@
  * The commands that manage the cluster: up, down, psql, logs.
  */
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import { up } from '../operations/up.ts'
@@ -81,7 +82,9 @@ function runInForeground(
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } })
     child.once('error', reject)
-    child.once('close', (code, killedBy) => resolve(code ?? (killedBy === null ? 1 : 128)))
+    child.once('close', (code, killedBy) =>
+      resolve(code ?? 128 + (killedBy === null ? 0 : constants.signals[killedBy])),
+    )
   })
 }
 

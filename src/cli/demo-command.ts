@@ -42,6 +42,7 @@ export async function runDemo<O extends OptionSpecs>(
   await up(cluster, { timeoutMs: UP_TIMEOUT_MS, signal })
   await using _asynchronous =
     demo.replication === undefined ? undefined : await makeAsynchronous(cluster, narrate, signal)
+  await using _onePrimary = { [Symbol.asyncDispose]: () => leaveOnePrimary(cluster) }
   const result = await demo.run({ cluster, narrate, signal, options, step })
   if (signal.aborted) return result
   await end()
@@ -50,6 +51,12 @@ export async function runDemo<O extends OptionSpecs>(
   narrate.say('The cluster stays up. To go on:')
   for (const line of NEXT) narrate.say(`  ${line}`)
   return result
+}
+
+/** A lesson may make two for a while. Whatever ends it, they are not left behind. */
+async function leaveOnePrimary(cluster: Cluster): Promise<void> {
+  const primaries = (await cluster.status()).filter(({ role }) => role === 'primary')
+  if (primaries.length > 1) await up(cluster, { timeoutMs: UP_TIMEOUT_MS })
 }
 
 /** A user may have set it otherwise, and has it so again afterwards. */

@@ -28,7 +28,7 @@ import { cascadeCommand } from './cascade-command.ts'
 import { delayCommand } from './delay-command.ts'
 import { chaosCommand } from './chaos-command.ts'
 import { syncCommand } from './sync-command.ts'
-import { createInterrupt, INTERRUPTED_EXIT_CODE } from './interrupt.ts'
+import { CLOSED_PIPE_EXIT_CODE, createInterrupt, INTERRUPTED_EXIT_CODE, type Interrupt } from './interrupt.ts'
 import { statusCommand } from './status-command.ts'
 
 const commands: readonly Command[] = [
@@ -85,9 +85,9 @@ interface HelpSection {
 }
 
 /** Runs one command line to its exit code: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
-async function main(argv: readonly string[]): Promise<number> {
+async function main(argv: readonly string[], interrupt: Interrupt): Promise<number> {
   const cli = cac('pg-failover-lab').help(withoutDefaultOfNo)
-  for (const definition of commands) declare(cli, definition, argv)
+  for (const definition of commands) declare(cli, definition, { argv, interrupt })
   try {
     cli.parse(['node', 'pg-failover-lab', ...argv], { run: false })
     if (cli.options['help'] === true) return 0
@@ -101,11 +101,17 @@ async function main(argv: readonly string[]): Promise<number> {
     await cli.runMatchedCommand()
     return Number(process.exitCode ?? 0)
   } catch (error) {
-    return explain(error, createTerminal(process.stderr, process.env))
+    const { print } = createTerminal(process.stderr, process.env)
+    return explain(error, interrupt.isUnheard ? () => undefined : print)
   }
 }
 
-function declare(cli: CAC, definition: Command, argv: readonly string[]): void {
+interface Typed {
+  readonly argv: readonly string[]
+  readonly interrupt: Interrupt
+}
+
+function declare(cli: CAC, definition: Command, { argv, interrupt }: Typed): void {
   const declared = cli.command(definition.usage, definition.summary)
   for (const { flags, description, default: standard } of Object.values({
     ...definition.options,
@@ -117,27 +123,29 @@ function declare(cli: CAC, definition: Command, argv: readonly string[]): void {
   const behindName = argv.slice(argv.indexOf(commandName(definition)) + 1)
   declared.action(async (...all: unknown[]) => {
     const words = all.slice(0, -1).filter(word => typeof word === 'string')
-    await execute(definition, { given: all.at(-1) as Record<string, unknown>, words, argv: behindName })
+    await execute(definition, { given: all.at(-1) as Record<string, unknown>, words, argv: behindName, interrupt })
   })
 }
 
 /** The first word of its usage. */
 const commandName = ({ usage }: Command): string => usage.split(' ', 1).join()
 
-interface Given {
+interface Given extends Typed {
   readonly given: Readonly<Record<string, unknown>>
   readonly words: readonly string[]
-  readonly argv: readonly string[]
 }
 
-async function execute(definition: Command, { given, words, argv }: Given): Promise<void> {
+async function execute(definition: Command, { given, words, argv, interrupt }: Given): Promise<void> {
   const options = Object.fromEntries(
     Object.entries(definition.options).map(([name, spec]) => [name, spec.parse(given[name])]),
   )
   const isJson = COMMON.json.parse(given['json'])
   const terminal = createTerminal(isJson ? process.stderr : process.stdout, process.env)
   const narrate = new Narrator(terminal)
-  using interrupt = createInterrupt(() => terminal.print('interrupted: unwinding (once more ends it at once)'))
+  const tell = (): void => {
+    if (!interrupt.isUnheard) terminal.print('interrupted: unwinding (once more ends it at once)')
+  }
+  interrupt.signal.addEventListener('abort', tell)
   await using resources = new Disposer()
   resources.defer(() => terminal.idle())
   const open = async ({ mayPull = false, onlyLooks = false }: OpenOptions = {}): ReturnType<typeof openLab> => {
@@ -163,7 +171,7 @@ function runtimeName(value: unknown): 'docker' | 'local' | undefined {
 }
 
 /** The only place where an error is spoken. A stack trace is for a bug of ours, not for a user's mistake. */
-function explain(thrown: unknown, { print }: Terminal): number {
+function explain(thrown: unknown, print: Terminal['print']): number {
   const error = originOf(thrown)
   if (isLabError(error)) {
     print(`error: ${error.message}`)
@@ -190,7 +198,10 @@ function explain(thrown: unknown, { print }: Terminal): number {
   return 1
 }
 
-const exitCode = await main(process.argv.slice(2).filter((word, at) => !(word === '--' && at === 1)))
+const interrupt = createInterrupt()
+const words = process.argv.slice(2).filter((word, at) => !(word === '--' && at === 1))
+const exitCode = await main(words, interrupt)
 // Not process.exitCode: node has been seen to wait for ever, at the very end, for a socket that was never connected.
 for (const stream of [process.stdout, process.stderr]) await new Promise(resolve => stream.write('', resolve))
-process.exit(exitCode)
+const hasFailed = exitCode !== 0 && exitCode !== INTERRUPTED_EXIT_CODE
+process.exit(interrupt.isUnheard && !hasFailed ? CLOSED_PIPE_EXIT_CODE : exitCode)

@@ -4,7 +4,7 @@
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { Poller, type Polled } from './poller.ts'
-import { codeOf, isLabError, throwIfInterrupted } from '../errors.ts'
+import { isLabError, throwIfInterrupted } from '../errors.ts'
 import { behindForMs, withPosition, type PrimaryPosition } from '../measure/behind-for.ts'
 import { toJsonLine } from '../report/json.ts'
 import { readKept } from '../operations/salvage/keep.ts'
@@ -26,25 +26,19 @@ export interface WatchOptions {
 }
 
 /**
- * Returns when `q` is typed, or nobody reads any more.
+ * Returns when `q` is typed.
  * @throws LabError INTERRUPTED when the signal fires; WRONG_PASSWORD, OTHER_CLUSTER
  */
 export async function watch(cluster: Cluster, options: WatchOptions): Promise<void> {
   const quit = new AbortController()
-  const output = process.stdout
-  // `| head` has read enough, or the terminal is gone.
-  const onError = (error: unknown): void => quit.abort(codeOf(error))
-  output.on('error', onError)
   const looks = look(cluster, { ...options, signal: AbortSignal.any([options.signal, quit.signal]) })
   try {
     if (options.isJson) await asDocuments(cluster, looks)
-    else if (output.isTTY && process.env['TERM'] !== 'dumb') await onScreen(looks, options.terminal, quit)
+    else if (process.stdout.isTTY && process.env['TERM'] !== 'dumb') await onScreen(looks, options.terminal, quit)
     else await asLines(looks, options.narrate)
   } catch (error) {
     throwIfInterrupted(options.signal)
     if (!quit.signal.aborted || !isLabError(error, 'INTERRUPTED')) throw error
-  } finally {
-    output.off('error', onError)
   }
 }
 

@@ -45,6 +45,21 @@ describeEachRuntime('an up', anUp, ALSO_ON_DOCKER)
 
 describeEachRuntime('a failover', aFailover)
 
+describeEachRuntime(
+  'a pipe that is closed',
+  runtime => {
+    test('interrupts a command quietly, and the command unwinds', async () => {
+      await using cluster = await CliCluster.up(runtime)
+      expect(await cluster.piped('status', 'head -1')).toMatchObject({ exitCode: 141, stderr: '' })
+      const lesson = await cluster.piped('lesson split-brain', "sed '/Bob is told/q'")
+      expect(lesson).toMatchObject({ exitCode: 141, stderr: '' })
+      expect(lesson.stdout).toContain('Bob is told by replica1')
+      await expectAllStreaming(cluster)
+    })
+  },
+  ['local'],
+)
+
 function anUp(runtime: TestRuntime): void {
   const moments = MOMENTS[runtime === 'docker' ? 'docker' : 'local']
 

@@ -81,7 +81,7 @@ describeEachRuntime(
       expect(((await cluster.json('status')).document as StatusDocument).warnings).toEqual([])
 
       const documents = await firstLines(cluster, [...WATCH, '--json'], 3)
-      expect(documents.exitCode, documents.stderr).toBe(0)
+      expect(documents.exitCode, documents.stderr).toBe(141)
       const [first, second] = documents.lines.map(line => JSON.parse(line) as StatusDocument & Watched)
       expect(first).toMatchObject({ version: 1, runtime: 'local', behindAtLeastMs: { replica1: 0, replica2: 0 } })
       expect(Date.parse(second!.at)).toBeGreaterThan(Date.parse(first!.at))

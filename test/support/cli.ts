@@ -7,6 +7,7 @@ import { constants } from 'node:os'
 import { expect } from 'vitest'
 import { openLab, type NodeStatus } from '../../src/index.ts'
 import { freePorts, upFromTemplate } from '../../src/lab.ts'
+import { run } from '../../src/runtime/command.ts'
 import { met, notMet, waitUntil } from '../../src/wait.ts'
 import { CLI, ROOT } from './built-cli.ts'
 import { TEST_PREFIX, TIMEOUT_MS, testEnvironment, type TestRuntime } from './runtimes.ts'
@@ -148,6 +149,12 @@ export class CliCluster implements AsyncDisposable {
 
   async runWith(environment: Environment, ...args: readonly string[]): Promise<CliResult> {
     return await runCli(args, { ...this.environment, ...environment })
+  }
+
+  /** Runs a command in a pipe, as a shell does; the exit code is the command's. */
+  async piped(command: string, reader: string): Promise<CliResult> {
+    const line = `set -o pipefail; '${CLI.join("' '")}' ${command} | ${reader}`
+    return await run(['bash', '-c', line], { environment: this.environment, cwd: ROOT })
   }
 
   /** Runs a command with --json, which must succeed, and returns the one document on its stdout. */
