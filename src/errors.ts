@@ -31,7 +31,7 @@ export const labErrorCodes = {
   UNSUPPORTED_FAULT: 'this runtime, or this machine, cannot do that to a node',
   TIMEOUT: 'something that was waited for did not happen in time',
   NOT_REMOVABLE: 'the node is none that can be removed now',
-  STATE_INVALID: 'a file in which the lab keeps something between two commands cannot be read',
+  STATE_INVALID: 'a file in which the lab keeps something between two commands cannot be read, or not written',
   SALVAGE_FAILED: 'what only an old primary has could not be read or kept, so nothing was erased',
   INTERRUPTED: 'the user, or a signal, ended the work',
 } as const

@@ -2,17 +2,26 @@
  * Composition: the compose file, a runtime for it, the cluster. The only file that names an adapter.
  */
 import { randomBytes } from 'node:crypto'
-import { tmpdir } from 'node:os'
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Cluster } from './cluster/cluster.ts'
+import { Disposer } from './dispose.ts'
 import { up, type UpOptions } from './operations/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
 import type { DockerRuntime } from './runtime/docker/docker.ts'
 import type { Lock, LockOptions } from './runtime/lock.ts'
 import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
+import {
+  forgetTemporary,
+  noteTemporary,
+  readTemporaryNotes,
+  temporaryStateFolder,
+  whenThisProcessDies,
+  type TemporaryNote,
+} from './runtime/temporary.ts'
 import type { Variables } from './topology/interpolation.ts'
 import { portVariable } from './topology/members.ts'
 import { readTopology } from './topology/read.ts'
@@ -179,11 +188,11 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
     ...base,
     COMPOSE_PROJECT_NAME: project,
     CONTAINER_PREFIX: project,
-    LAB_STATE_DIR: base['LAB_STATE_DIR'] || join(tmpdir(), 'pg-failover-lab'),
+    LAB_STATE_DIR: temporaryStateFolder(base),
     ...Object.fromEntries(described.nodes.map((node, at) => [portVariable(node.name), String(ports[at])])),
   }
-  const { topology, runtime } = await openLab({ ...options, environment, mayPull: true })
-  const cluster = new TemporaryCluster(topology, runtime)
+  await removeAbandoned({ environment, signal: options.signal })
+  const cluster = await TemporaryCluster.open({ ...options, environment, mayPull: true })
   try {
     await (options.fromTemplate === true ? upFromTemplate : up)(cluster, options)
   } catch (error) {
@@ -206,11 +215,84 @@ export async function upFromTemplate(cluster: Cluster, options: UpOptions): Prom
 }
 
 class TemporaryCluster extends Cluster {
+  readonly #resources = new Disposer()
+
+  /** Nothing of it outlives this process: what finds it again is there before the cluster is. */
+  static async open(options: LabOptions): Promise<TemporaryCluster> {
+    const lab = await openLab({ ...options, lock: { command: 'startTemporaryCluster' } })
+    const { topology, runtime } = lab
+    const cluster = new TemporaryCluster(topology, runtime)
+    const resources = cluster.#resources
+    resources.use(lab)
+    try {
+      resources.use(await noteTemporary(temporaryStateFolder(topology.variables), noteOf(topology, runtime)))
+    } catch (error) {
+      await resources[Symbol.asyncDispose]()
+      throw error
+    }
+    const reaper = whenThisProcessDies(downTemporary(), topology.variables)
+    resources.defer(() => reaper[Symbol.dispose]())
+    return cluster
+  }
+
+  /** Should it fail to be removed, it is found again. */
   override async [Symbol.asyncDispose](): Promise<void> {
     await super[Symbol.asyncDispose]()
     await this.runtime.down({ keepData: false })
-    await this.runtime[Symbol.asyncDispose]()
+    await this.#resources[Symbol.asyncDispose]()
   }
+}
+
+/** What is not standard for the cluster, as far as it is needed to end it. */
+function noteOf({ project, file, variables, nodes }: Topology, runtime: Runtime): TemporaryNote {
+  const names = [
+    ...['COMPOSE_PROJECT_NAME', 'CONTAINER_PREFIX', 'POSTGRES_IMAGE', 'DOCKER_HOST', 'DOCKER_CONTEXT'],
+    ...['LAB_STATE_DIR', 'LAB_PG_BIN', 'LAB_RUN_AS', ...nodes.map(({ name }) => portVariable(name))],
+  ]
+  const environment = Object.fromEntries(names.map(name => [name, variables[name]]))
+  return { project, runtime: runtime.name, file, environment }
+}
+
+/** The command that removes what dead owners have left, in a process of its own. */
+function downTemporary(): [string, ...string[]] {
+  const isSource = import.meta.url.endsWith('.ts')
+  const loader = isSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []
+  const main = new URL(isSource ? './cli/main.ts' : './cli/main.js', import.meta.url)
+  return [process.execPath, ...loader, fileURLToPath(main), 'down', '--temporary']
+}
+
+/** What became of the temporary clusters whose owners have ended without removing them. */
+export interface Abandoned {
+  readonly removed: readonly string[]
+  readonly failed: readonly { readonly project: string; readonly error: unknown }[]
+}
+
+/** Removes the temporary clusters whose owners are dead: those that nobody holds. */
+export async function removeAbandoned({
+  environment = process.env,
+  signal,
+}: Pick<LabOptions, 'environment' | 'signal'> = {}): Promise<Abandoned> {
+  const folder = temporaryStateFolder(environment)
+  const removed: string[] = []
+  const failed: { project: string; error: unknown }[] = []
+  for (const note of await readTemporaryNotes(folder)) {
+    try {
+      await removeNoted(note, { environment: { ...environment, ...note.environment }, signal })
+      await forgetTemporary(folder, note)
+      removed.push(note.project)
+    } catch (error) {
+      if (isLabError(error, 'INTERRUPTED')) throw error
+      if (!isLabError(error, 'LOCKED')) failed.push({ project: note.project, error })
+    }
+  }
+  return { removed, failed }
+}
+
+async function removeNoted(note: TemporaryNote, options: LabOptions): Promise<void> {
+  const file = existsSync(note.file) ? note.file : packagedComposeFile()
+  const lock = { command: 'down --temporary' }
+  await using lab = await openLab({ ...options, file, runtime: note.runtime, lock })
+  await lab.runtime.down({ keepData: false, signal: options.signal })
 }
 
 /** Ports that nobody listens on now. */

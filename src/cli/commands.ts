@@ -7,8 +7,10 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import { up } from '../operations/up.ts'
 import { countOption, flagOption } from '../options/options.ts'
-import { LabError } from '../errors.ts'
+import { LabError, messageOf } from '../errors.ts'
+import { removeAbandoned } from '../lab.ts'
 import { formatMs } from '../report/format.ts'
+import type { Narrator } from '../report/narrator.ts'
 import { tellStatus } from './tell-status.ts'
 import { command } from './command.ts'
 
@@ -31,8 +33,12 @@ export const upCommand = command({
 export const downCommand = command({
   usage: 'down',
   summary: 'end the cluster and remove its data',
-  options: { keepData: flagOption('--keep-data', 'keep the data: the next up continues with it') },
+  options: {
+    keepData: flagOption('--keep-data', 'keep the data: the next up continues with it'),
+    temporary: flagOption('--temporary', 'instead, remove the temporary clusters of tests whose process is dead'),
+  },
   run: async ({ openLab, narrate, terminal, options, interrupt: { signal } }) => {
+    if (options.temporary) return await downTemporary(narrate, signal)
     const { cluster } = await openLab()
     terminal.busy('ending every node')
     await cluster.runtime.down({ keepData: options.keepData, signal })
@@ -40,6 +46,20 @@ export const downCommand = command({
     return undefined
   },
 })
+
+async function downTemporary(narrate: Narrator, signal: AbortSignal): Promise<undefined> {
+  const { removed, failed } = await removeAbandoned({ signal })
+  for (const project of removed) narrate.say(`${project} is removed`)
+  const [first] = failed
+  if (first === undefined) {
+    if (removed.length === 0) narrate.say('no temporary cluster is left behind')
+    return undefined
+  }
+  throw new LabError('NODE_FAILED', `${first.project} could not be removed: ${messageOf(first.error)}`, {
+    hint: 'Remove what it says is in the way, then pnpm run down --temporary.',
+    cause: first.error,
+  })
+}
 
 export const psqlCommand = command({
   usage: 'psql [node]',

@@ -1,0 +1,92 @@
+/**
+ * What outlives the process that made a temporary cluster, so that the cluster does not: a note beside its files, and a
+ * shell that waits for the process to end.
+ */
+import { spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { codeOf, LabError, messageOf } from '../errors.ts'
+import type { Variables } from '../topology/interpolation.ts'
+import type { Runtime } from './runtime.ts'
+
+/** How to find the cluster again. */
+export interface TemporaryNote {
+  readonly project: string
+  readonly runtime: Runtime['name']
+  /** The compose file. */
+  readonly file: string
+  /** What makes it this cluster, and not the one of the environment. */
+  readonly environment: Variables
+}
+
+/** LAB_STATE_DIR, else a folder that nobody has to tidy up. */
+export const temporaryStateFolder = (variables: Variables): string =>
+  variables['LAB_STATE_DIR'] || join(tmpdir(), 'pg-failover-lab')
+
+/** No project's name has a dot. */
+const SUFFIX = '.temporary.json'
+
+/** Writes the note; it is there before anything else of the cluster. Removed when it is disposed of. @throws LabError STATE_INVALID */
+export async function noteTemporary(folder: string, note: TemporaryNote): Promise<AsyncDisposable> {
+  const file = join(folder, `${note.project}${SUFFIX}`)
+  try {
+    await mkdir(folder, { recursive: true })
+    // Whole or not at all: whoever sweeps may read it at any moment, and this process may end at any.
+    await writeFile(`${file}.new`, JSON.stringify(note), { mode: 0o600 })
+    await rename(`${file}.new`, file)
+  } catch (error) {
+    throw new LabError('STATE_INVALID', `cannot write into ${folder}: ${codeOf(error) ?? messageOf(error)}`, {
+      hint: 'Name a folder of your own with LAB_STATE_DIR.',
+      cause: error,
+    })
+  }
+  return { [Symbol.asyncDispose]: () => forgetTemporary(folder, note) }
+}
+
+/** The notes of every cluster of this user whose owner has not removed it, dead or alive. */
+export async function readTemporaryNotes(folder: string): Promise<readonly TemporaryNote[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  })
+  const notes = await Promise.all(names.filter(name => name.endsWith(SUFFIX)).map(name => readNote(join(folder, name))))
+  return notes.filter(note => note !== undefined)
+}
+
+/** Undefined if it has gone meanwhile, or is not this user's: a note names programs to run, and the folder may be open to all. */
+async function readNote(file: string): Promise<TemporaryNote | undefined> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    if (['ENOENT', 'EACCES', 'ELOOP'].includes(codeOf(error) ?? '')) return undefined
+    throw error
+  })
+  if (handle === undefined) return undefined
+  try {
+    const { uid } = await handle.stat()
+    return uid === process.getuid?.() ? (JSON.parse(await handle.readFile('utf8')) as TemporaryNote) : undefined
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Forgets a cluster that is gone. */
+export const forgetTemporary = (folder: string, { project }: TemporaryNote): Promise<void> =>
+  rm(join(folder, `${project}${SUFFIX}`), { force: true })
+
+/**
+ * Runs a program when this process ends without disposing of this, whatever ends it: the shell reads from a pipe of which
+ * only this process has the other end. In a session of its own, it is out of reach of what is sent to this one's group.
+ */
+export function whenThisProcessDies(program: readonly [string, ...string[]], environment: Variables): Disposable {
+  const child = spawn('sh', ['-c', 'read -r _ || exec "$@"', 'sh', ...program], {
+    cwd: '/',
+    env: environment,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  child.once('error', () => undefined)
+  child.unref()
+  child.stdin.on('error', () => undefined)
+  return { [Symbol.dispose]: () => void child.stdin.end('done\n') }
+}
