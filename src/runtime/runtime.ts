@@ -23,6 +23,18 @@ export type NodeState = 'absent' | 'stopped' | 'running' | 'frozen'
 export const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', smart: 'SIGTERM' } as const
 export type StopMode = keyof typeof STOP_SIGNALS
 
+/**
+ * A server that has not ended after so long is asked again, which changes nothing for one that was asked: bash loses a signal
+ * that comes while it becomes the server by exec, since that takes its traps away.
+ */
+const ASK_AGAIN_MS = 1_000
+
+/** Asks until it is disposed of. */
+export function askAgain(ask: () => Promise<unknown>): Disposable {
+  const timer = setInterval(() => void ask().catch(() => undefined), ASK_AGAIN_MS)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
 /** What was done, as the command a person would type for it. */
 export type Done = Promise<string>
 

@@ -8,7 +8,7 @@ import type Docker from 'dockerode'
 import { packTar, unpackTar } from 'modern-tar'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { together } from '../../together.ts'
-import type { CommandResult, NodeState, OfflineOptions, StopOptions } from '../runtime.ts'
+import { askAgain, type CommandResult, type NodeState, type OfflineOptions, type StopOptions } from '../runtime.ts'
 import { dockerError, statusCode, within, type Engine, type WithinOptions } from './engine.ts'
 
 const PROJECT = 'com.docker.compose.project'
@@ -194,6 +194,7 @@ export class Containers {
   ): Promise<void> {
     const container = await this.#signal(service, signalName)
     if (container === undefined) return
+    using _ = askAgain(() => container.kill({ signal: signalName }))
     const exitCode = await this.#wait(container, { what: `${service} to stop`, ...limits })
     if (exitCode !== KILLED_EXIT_CODE) return
     throw new LabError('NODE_FAILED', `${service} did not shut down: it was killed meanwhile`, {

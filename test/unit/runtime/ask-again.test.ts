@@ -1,0 +1,17 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { askAgain } from '../../../src/runtime/runtime.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+test('a server that does not end is asked again, whatever became of the last time, until nobody waits for it', async () => {
+  const ask = vi.fn(() => Promise.reject(new Error('it is not there')))
+  {
+    using _ = askAgain(ask)
+    expect(ask).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(2_500)
+    expect(ask).toHaveBeenCalledTimes(2)
+  }
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(ask).toHaveBeenCalledTimes(2)
+})
