@@ -4,11 +4,17 @@
 #   no data, FIRST_START=initdb   the image's entrypoint makes a database and runs primary-init/
 #   no data, FIRST_START=clone    pg_basebackup from whoever is primary
 #   data of a standby             start
-#   data of a primary             start, unless another node is the primary by now: then start as its standby
+#   data of a primary             start read-only, and ask the others: see start-writable.sh
 #
 # Needs: NODE_NAME, FIRST_START, PGDATA (in a folder of its own on the volume), PRIMARY_CONNINFO and the credentials.
 # Optional: PRIMARY_WAIT_SECONDS, ASK_PEERS=no, IMAGE_ENTRYPOINT (empty: exec the command itself).
 set -euo pipefail
+# The server's own psql: Debian's, which is found first, is a program in Perl that looks for it, each time.
+PATH=$(dirname "$(command -v postgres)"):$PATH
+# shellcheck source=slots.sh
+. "${BASH_SOURCE%/*}/slots.sh"
+# shellcheck source=start-writable.sh
+. "${BASH_SOURCE%/*}/start-writable.sh"
 
 main() {
   # As process 1 of a container, a shell without traps ignores these.
@@ -21,8 +27,14 @@ main() {
   elif ! has_data && [ "$FIRST_START" = initdb ]; then
     begin_initdb
   elif [ "${ASK_PEERS:-yes}" = yes ]; then
-    if is_standby; then ! primary_exists || ensure_slot; else follow_if_superseded; fi
+    is_standby || settle_role "$@"
+    if is_standby && primary_exists; then ensure_slot; fi
   fi
+  if is_reader; then set -- "$@" "${READER_SETTINGS[@]}"; fi
+  serve "$@"
+}
+
+serve() {
   # shellcheck disable=SC2086  # empty means: no word at all
   exec ${IMAGE_ENTRYPOINT-docker-entrypoint.sh} "$@" --cluster_name="$NODE_NAME" --primary_slot_name="$NODE_NAME"
 }
@@ -41,8 +53,10 @@ drop_root() {
   exec gosu postgres bash "$0" "$@"
 }
 
-# Nodes were added, or removed, since this container was made: the lab has left what is so instead of its environment.
+# Nodes were added, or removed, since this container was made: the lab has left what is so instead of its environment. Those
+# of the compose file remain the ones of which a majority decides who starts writable: on every node they are the same.
 read_members() {
+  ELECTORATE=$CLUSTER_NODES
   # shellcheck source=/dev/null
   [ ! -e "$VOLUME/members.sh" ] || . "$VOLUME/members.sh"
 }
@@ -55,10 +69,11 @@ CLONE_ANEW=$VOLUME/clone-anew
 INITIALISING=$VOLUME/initialising
 
 has_data() { [ -s "$PGDATA/PG_VERSION" ] && [ ! -e "$INITIALISING" ]; }
-is_standby() { [ -e "$PGDATA/standby.signal" ]; }
+is_standby() { [ -e "$PGDATA/standby.signal" ] && ! is_reader; }
+# A database is made only where no node has one: where one answers, primary or not, a primary is waited for.
 needs_clone() {
   [ ! -e "$CLONE_ANEW" ] || return 0
-  ! has_data && { [ "$FIRST_START" = clone ] || primary_exists; }
+  ! has_data && { [ "$FIRST_START" = clone ] || peer_answers; }
 }
 
 begin_initdb() {
@@ -81,17 +96,39 @@ write_passfile() {
 pass_line() { printf '*:*:*:%s:%s\n' "$(pass_escape "$1")" "$(pass_escape "$2")"; }
 pass_escape() { printf '%s' "$1" | sed 's/[\\:]/\\&/g'; }
 
-# A replication command to whichever node is primary. It needs no database, and works with a role that can only replicate.
+# Replication commands: they need no database, and work with a role that can only replicate. To whichever node is primary,
+# and to one of them.
 ask_primary() { psql --no-psqlrc -Atqw -d "$PRIMARY_CONNINFO dbname=postgres replication=true" -c "$1" 2>&1; }
+ask_node() {
+  local host=127.0.0.1
+  [ "$1" = "$NODE_NAME" ] || host=$(hosts | grep -E "^$1(\.|\$)")
+  psql --no-psqlrc -Atqw -d "$PRIMARY_CONNINFO host=$host target_session_attrs=any dbname=postgres replication=true" "${@:2}"
+}
+hosts() { sed 's/.*host=\([^ ]*\).*/\1/' <<<"$PRIMARY_CONNINFO" | tr , '\n'; }
+
 primary_exists() { command -v psql >/dev/null && ask_primary IDENTIFY_SYSTEM >/dev/null; }
+peer_answers() {
+  command -v psql >/dev/null &&
+    psql --no-psqlrc -Atqw -d "$PRIMARY_CONNINFO target_session_attrs=any dbname=postgres replication=true" -c IDENTIFY_SYSTEM >/dev/null 2>&1
+}
 
 wait_for_primary() {
   local limit=${PRIMARY_WAIT_SECONDS:-60} seen
   say "waiting up to $limit s for a primary: $PRIMARY_CONNINFO"
   until seen=$(ask_primary IDENTIFY_SYSTEM); do
     [ "$SECONDS" -lt "$limit" ] || fail "no primary after $limit s; last seen: $seen"
+    say_empty
     sleep 0.1 # between two questions: nothing tells a shell that a primary is there
   done
+}
+
+# To those that are there and are no primary: what they wait for may be a word of every node. See nodes_without_data.
+say_empty() {
+  local node
+  for node in ${CLUSTER_NODES//,/ }; do
+    [ "$node" = "$NODE_NAME" ] || PGAPPNAME=empty:$NODE_NAME ask_node "$node" -c '\! sleep 1' >/dev/null 2>&1 &
+  done
+  wait
 }
 
 # Into a scratch folder, renamed when it is whole: an interrupted clone is tried again, and never mistaken for data.
@@ -116,47 +153,6 @@ clone() {
   rm -rf "$PGDATA"
   mv "$scratch" "$PGDATA"
   rm -f "$CLONE_ANEW" "$INITIALISING"
-}
-
-# Nodes which have been standbys all along may be the primary today, and then they may lack the slot. Between the question
-# and the answer somebody else may make it: the lab does, when it heals a cluster.
-ensure_slot() {
-  local seen
-  slot_is_missing || return 0
-  seen=$(ask_primary "CREATE_REPLICATION_SLOT \"$NODE_NAME\" PHYSICAL") || ! slot_is_missing ||
-    fail "cannot create the slot $NODE_NAME: $seen"
-}
-slot_is_missing() {
-  local seen
-  seen=$(ask_primary "READ_REPLICATION_SLOT \"$NODE_NAME\"") || fail "cannot look for the slot $NODE_NAME: $seen"
-  [ "$seen" = '||' ]
-}
-
-# The data says that this node was the primary. If it was away while another was promoted, two would accept writes:
-# so ask the others first, until each has answered or has had its time. Where all start at once after a promotion that
-# nobody fenced, the node on the higher timeline must be first: it waits less.
-follow_if_superseded() {
-  local deadline_us=$((${EPOCHREALTIME/[.,]/} + 6000000 / $(timeline)))
-  until primary_exists || all_peers_answer || [ "${EPOCHREALTIME/[.,]/}" -ge "$deadline_us" ]; do
-    sleep 0.1 # between two questions, as above
-  done
-  primary_exists || return 0
-  say 'another node is the primary now: starting as a standby'
-  touch "$PGDATA/standby.signal"
-  ensure_slot
-}
-# The newest timeline this node knows of: every promotion leaves a history file. (pg_control lags behind a promotion.)
-timeline() {
-  local newest
-  newest=$(cd "$PGDATA/pg_wal" && printf '%s\n' *.history | sort | tail -n 1)
-  [ "$newest" = '*.history' ] && echo 1 || echo $((16#${newest%.history}))
-}
-all_peers_answer() {
-  local hosts host
-  hosts=${PRIMARY_CONNINFO#*host=}
-  for host in $(echo "${hosts%% *}" | tr , ' '); do
-    [ "${host%%.*}" = "$NODE_NAME" ] || pg_isready -q -t 1 -h "$host" || return 1
-  done
 }
 
 main "$@"

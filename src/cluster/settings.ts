@@ -121,9 +121,15 @@ const hasSetting = (
   what: `${node} to take over ${name}`,
   observe: async () => {
     const seen = await readSetting(session, name)
-    return seen === value ? met(undefined) : notMet(`${name} is ${seen}`)
+    return seen === value || (await isOnCommandLine(session, name)) ? met(undefined) : notMet(`${name} is ${seen}`)
   },
 })
+
+/** Then it is taken over at the next start: a former primary that has started read-only was told so to follow nobody. */
+async function isOnCommandLine(session: Session, name: string): Promise<boolean> {
+  const sql = "SELECT FROM pg_settings WHERE name = $1 AND source = 'command line'"
+  return (await session.query(sql, [name])).length > 0
+}
 
 /** What the session sees of a setting; some only a superuser may read. */
 export async function readSetting(session: Session, name: string): Promise<string> {

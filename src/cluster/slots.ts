@@ -2,6 +2,7 @@
  * Physical slots follow the roles: the primary has one for each node that follows it, a standby has none,
  * or it would retain WAL for nobody. Slots are not replicated, so every change of roles must see to this.
  * Slots with other names than those of nodes are somebody else's, and are left alone.
+ * For shell, where a node starts or is found healthy, the rule is replica-entrypoint/slots.sh.
  */
 import { codeOf } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'

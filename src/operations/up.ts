@@ -104,6 +104,9 @@ function answering(cluster: Cluster): Condition<NodeStatus[]> {
       if (hasPrimary || standbysOf(all).length === 0) for (const status of all) await requireAlive(cluster, status)
       const silent = all.filter(status => status.role === 'unreachable' && status.state === 'running')
       const [first] = silent
+      const waiting = standbysOf(all).find(({ waitsForPeers }) => waitsForPeers)
+      if (!hasPrimary && waiting !== undefined && performance.now() < graceEnds)
+        return notMet(`${waiting.name} was the primary, and asks its peers whether it may go on`)
       if (first === undefined) return met(all)
       const isStuck = !hasPrimary && standbysOf(all).length > 0 && performance.now() > graceEnds
       // A primary that is only slow to start is waited for: to promote another one beside it would make two of them.
@@ -125,11 +128,25 @@ async function onePrimary(cluster: Cluster, all: readonly NodeStatus[], options:
   if (isPromoted) {
     if (superseded.length === 0)
       cluster.emit({ kind: 'remark', text: `no node accepts writes: ${primary}, which ${why}, is promoted` })
+    await fenceWaiting(
+      cluster,
+      all.filter(({ name }) => name !== primary),
+      options,
+    )
     await promote(cluster, primary, options)
   }
   await forgetStandbySettings(cluster, primary, options)
   for (const name of superseded) tellRejoined(cluster, await rejoin(cluster, name, options))
   return primaryOf(await cluster.status(options.signal))
+}
+
+/** A former primary that still asks its peers could find just now that it may go on. */
+async function fenceWaiting(cluster: Cluster, all: readonly NodeStatus[], options: UpOptions): Promise<void> {
+  for (const { name, waitsForPeers } of standbysOf(all)) {
+    if (!waitsForPeers) continue
+    await cluster.runtime.stop(name, 'fast', options)
+    await cluster.runtime.fence(name)
+  }
 }
 
 /** The standbys first: read later than a primary which is written to, they would seem to be ahead of it. */
@@ -167,7 +184,7 @@ async function bringBack(
   const patience = status.role === 'unreachable' ? options.timeoutMs : Math.min(options.timeoutMs, STREAMS_BY_ITSELF_MS)
   const standby = await waitUntil(hasRole(cluster, name, 'standby'), { ...options, timeoutMs: patience })
   await goOnReplaying(cluster, standby, options)
-  await followPrimary(cluster, name, options)
+  if (!standby.waitsForPeers) await followPrimary(cluster, name, options)
   const why = await whyNotStreaming(cluster, name, { ...options, timeoutMs: patience }).catch((error: unknown) => {
     if (!isLabError(error, 'TIMEOUT') || status.role === 'unreachable') throw error
     return 'it does not stream'

@@ -58,6 +58,8 @@ export interface StandbyServer extends ServerStatus {
   /** Of the WAL receiver; null when there is none. */
   readonly walReceiver: { readonly status: string; readonly senderHost: string; readonly senderPort: number } | null
   readonly replayPaused: boolean
+  /** It was the primary, and starts read-only until it has reason to accept writes: see start-writable.ts. */
+  readonly waitsForPeers: boolean
   /** recovery_min_apply_delay: for so long after its commit a transaction is not applied; 0 without a delay. */
   readonly recoveryMinApplyDelayMs: number
 }
@@ -75,6 +77,7 @@ interface Row {
   readonly receive_lsn: string | null
   readonly replay_lsn: string | null
   readonly paused: boolean | null
+  readonly waits: string | null
   readonly apply_delay: string
   readonly synchronous_commit: string
   readonly synchronous_standby_names: string
@@ -108,6 +111,7 @@ SELECT r.in_recovery, current_setting('cluster_name') AS cluster_name, s.system_
     (SELECT timeline_id FROM pg_control_checkpoint())) AS received_tli,
   pg_last_wal_receive_lsn()::text AS receive_lsn, pg_last_wal_replay_lsn()::text AS replay_lsn,
   CASE WHEN r.in_recovery THEN pg_is_wal_replay_paused() END AS paused,
+  current_setting('lab.waits', true) AS waits,
   current_setting('recovery_min_apply_delay') AS apply_delay,
   current_setting('synchronous_commit') AS synchronous_commit,
   current_setting('synchronous_standby_names') AS synchronous_standby_names,
@@ -165,6 +169,7 @@ function parseServer(row: Row): Server {
           ? null
           : { status: row.receiver.status, senderHost: row.receiver.sender_host, senderPort: row.receiver.sender_port },
       replayPaused: row.paused === true,
+      waitsForPeers: row.waits === 'on',
       recoveryMinApplyDelayMs: parseDuration(row.apply_delay) ?? 0,
     }
   }

@@ -2,7 +2,7 @@
  * The state of the cluster: as a table, and as the `status --json` document.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import type { NodeStatus, StandbyStatus } from '../cluster/node-status.ts'
+import { standbysOf, type NodeStatus, type StandbyStatus } from '../cluster/node-status.ts'
 import { senderOf } from '../cluster/conditions.ts'
 import { describeKept, type Kept } from '../operations/salvage/keep.ts'
 import { formatDuration } from '../postgres/duration.ts'
@@ -87,7 +87,7 @@ function replicationOf(standby: StandbyStatus, all: readonly NodeStatus[]): stri
   const from = isPlain ? '' : ` from ${sender?.name ?? `${walReceiver.senderHost}:${walReceiver.senderPort}`}`
   const isDelayed = standby.recoveryMinApplyDelayMs > 0
   return [
-    `${walReceiver?.status ?? 'not streaming'}${from}`,
+    standby.waitsForPeers ? 'was the primary, waits' : `${walReceiver?.status ?? 'not streaming'}${from}`,
     ...(standby.replayPaused ? ['replay paused'] : []),
     ...(isDelayed ? [`applies ${formatDuration(standby.recoveryMinApplyDelayMs)} late`] : []),
   ].join(', ')
@@ -116,9 +116,17 @@ export const statusWarnings = (all: readonly NodeStatus[]): string[] => [...role
 
 function roleWarnings(all: readonly NodeStatus[]): string[] {
   const primaries = all.filter(({ role }) => role === 'primary').map(({ name }) => name)
-  if (primaries.length === 0) return ['no node accepts writes; pnpm run up brings the cluster up']
-  if (primaries.length === 1) return []
+  const waiting = standbysOf(all).filter(({ waitsForPeers }) => waitsForPeers)
+  const waits = waiting.map(({ name }) => waitingText(name, primaries))
+  if (primaries.length === 0) return ['no node accepts writes; pnpm run up brings the cluster up', ...waits]
+  if (primaries.length === 1) return waits
   return [
     `more than one node accepts writes: ${primaries.join(', ')}; pnpm run up lets the most advanced one stay, and keeps what the others have`,
+    ...waits,
   ]
 }
+
+const waitingText = (name: string, primaries: readonly string[]): string =>
+  primaries.length === 0
+    ? `${name} was the primary, and is read-only until it has seen a majority of the nodes, and none with a newer history; SELECT pg_promote() does not wait`
+    : `${name} was the primary, and is read-only, because ${primaries.join(', ')} has another history; pnpm run rejoin ${name} brings it back`

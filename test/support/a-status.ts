@@ -51,6 +51,7 @@ export const aStandby = (name: string, status: Partial<StandbyStatus> = {}): Sta
   replayLsn: lsn(1000),
   walReceiver: { status: 'streaming', senderHost: 'somewhere', senderPort: 5432 },
   replayPaused: false,
+  waitsForPeers: false,
   recoveryMinApplyDelayMs: 0,
   ...status,
 })

@@ -1,9 +1,10 @@
 /**
  * What the files of a node say of it: whether it has data, whether it may start, and as what.
  */
-import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { codeOf } from '../../errors.ts'
+import type { StartAs } from '../../postgres/start-writable.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
 import { dataOf, exists, logOf, own, pidFileOf, volumeOf, type Place } from './place.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
@@ -57,31 +58,25 @@ export async function beginInitialising(place: Place, node: NodeSpec): Promise<v
   await rm(dataOf(place, node), { recursive: true, force: true })
 }
 
-async function touch(place: Place, path: string): Promise<string> {
-  await writeFile(path, '')
+async function touch(place: Place, path: string, text = ''): Promise<string> {
+  await writeFile(path, text)
   await own(place, path)
   return `touch ${path}`
 }
 
 /**
- * The nodes that would start as a primary although another one is on a newer timeline: they were the primary before a
- * promotion that nobody fenced.
+ * What standby.signal says: it is not there, it is empty, or it is that of a former primary which starts read-only.
+ * See become_reader in replica-entrypoint/start-writable.sh.
  */
-export async function supersededPrimaries(place: Place, nodes: readonly NodeSpec[]): Promise<readonly NodeSpec[]> {
-  const primaries: { readonly node: NodeSpec; readonly timeline: number }[] = []
-  for (const node of nodes) {
-    if (!(await hasData(place, node)) || (await exists(standbySignal(place, node)))) continue
-    primaries.push({ node, timeline: await newestTimeline(dataOf(place, node)) })
-  }
-  const [, ...superseded] = primaries.sort((a, b) => b.timeline - a.timeline)
-  return superseded.map(({ node }) => node)
+export async function signalOf(place: Place, node: NodeSpec): Promise<StartAs['role']> {
+  const text = await readFile(standbySignal(place, node), 'utf8').catch(() => undefined)
+  return text === undefined ? 'primary' : text === '' ? 'standby' : 'reader'
 }
 
-/** Every promotion leaves a history file, named by its timeline. */
-async function newestTimeline(data: string): Promise<number> {
-  const files = await readdir(join(data, 'pg_wal')).catch(() => [])
-  const histories = files.filter(name => /^[0-9A-F]{8}\.history$/.test(name))
-  return Math.max(1, ...histories.map(name => Number.parseInt(name.slice(0, 8), 16)))
+/** Makes it say that. */
+export async function setSignal(place: Place, node: NodeSpec, role: StartAs['role']): Promise<void> {
+  if (role === 'primary') await rm(standbySignal(place, node), { force: true })
+  else await touch(place, standbySignal(place, node), role === 'reader' ? 'a former primary\n' : '')
 }
 
 /** Removes everything of a node that does not run. */

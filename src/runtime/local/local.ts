@@ -13,6 +13,7 @@ import { takeLock, type Lock, type LockOptions } from '../lock.ts'
 import { Membership } from '../membership.ts'
 import { requireFreePort } from '../ports.ts'
 import {
+  askAgain,
   OFFLINE_TIMEOUT_MS,
   STOP_SIGNALS,
   type CommandResult,
@@ -37,18 +38,11 @@ import { usableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, identityOf, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
 import { psqlCommand } from './psql.ts'
 import { dynamicSegmentsOf, releaseSharedMemory } from './shared-memory.ts'
+import { startInRole } from './start-role.ts'
 import { templateOf } from './template.ts'
 import { tracesOf } from './traces.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
-import {
-  lastWords,
-  nodeEnvironment,
-  serverProcesses,
-  serverState,
-  spawnServer,
-  takesConnections,
-  type Host,
-} from './server.ts'
+import { lastWords, nodeEnvironment, serverProcesses, serverState, takesConnections, type Host } from './server.ts'
 
 /** A fast shutdown writes a checkpoint, which can take its time on a slow disk. */
 const STOP_TIMEOUT_MS = 60_000
@@ -69,6 +63,7 @@ class LocalRuntime implements Runtime {
   readonly #membership: Membership
   readonly #host: Host
   readonly #place: Place
+  #lastStart: Promise<void> = Promise.resolve()
 
   constructor(membership: Membership, place: Place, binaries: Binaries) {
     this.#membership = membership
@@ -108,9 +103,6 @@ class LocalRuntime implements Runtime {
     if (resting.length === 0) return
     for (const node of resting) await requireFreePort(node.name, node.client)
     await preparePlace(this.#place, this.#topology)
-    for (const node of await data.supersededPrimaries(this.#place, nodes)) {
-      if ((await serverState(this.#place, node)) === 'stopped') await data.fence(this.#place, node)
-    }
     const [first] = nodes
     if (first !== undefined && (await this.#isNewCluster())) {
       onProgress?.(`making a database for ${first.name}`)
@@ -169,7 +161,9 @@ class LocalRuntime implements Runtime {
     if (!(await data.canStart(this.#place, node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
       await this.#cloneByHand(node, signal)
     }
-    await spawnServer(this.#host, node)
+    // One after another: each is to see what the one before has become.
+    this.#lastStart = this.#lastStart.catch(() => undefined).then(() => startInRole(this.#host, this.#topology, node))
+    await this.#lastStart
     return `pg_ctl start -D ${dataOf(this.#place, node)}`
   }
 
@@ -186,8 +180,13 @@ class LocalRuntime implements Runtime {
 
   async stop(name: string, mode: StopMode, { signal, timeoutMs = STOP_TIMEOUT_MS }: StopOptions = {}): Done {
     const node = this.#spec(name)
-    const pids = await serverProcesses(this.#place, node)
-    signalAll(pids.slice(0, 1), STOP_SIGNALS[mode])
+    const ask = async (): Promise<readonly number[]> => {
+      const pids = await serverProcesses(this.#place, node)
+      signalAll(pids.slice(0, 1), STOP_SIGNALS[mode])
+      return pids
+    }
+    const pids = await ask()
+    using _ = askAgain(ask)
     await waitUntilGone(pids, name, { timeoutMs, signal })
     return `pg_ctl stop -m ${mode} -D ${dataOf(this.#place, node)}`
   }

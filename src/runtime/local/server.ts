@@ -38,7 +38,7 @@ export function nodeEnvironment(host: Host, node: NodeSpec): Record<string, stri
     PGPASSFILE: join(volumeOf(place, node), '.pgpass'),
     PRIMARY_CONNINFO: withHosts(node.environment['PRIMARY_CONNINFO'] ?? '', peers),
     SCRIPTS: bindOf(place, '/replica-entrypoint'),
-    // Which node may start as the primary is settled before any is started, from the data itself: see settleRoles.
+    // Which node may start as the primary is settled before it is started, from everybody's data: see start-role.ts.
     ASK_PEERS: 'no',
     IMAGE_ENTRYPOINT: '',
   }
