@@ -31,7 +31,8 @@ export { linkClients, linkPeers } from './cluster/links.ts'
 export { switchover, type Switchover, type SwitchoverOptions } from './operations/switchover/switchover.ts'
 export { failover, type Failover, type FailoverOptions } from './operations/failover/failover.ts'
 export type { Candidate } from './operations/failover/choose.ts'
-export { changeSettings, temporarySettings, type ChangeOptions, type Settings } from './cluster/settings.ts'
+export { changeSettings, type ChangeOptions, type Settings } from './cluster/settings.ts'
+export { temporarySettings } from './cluster/temporary-settings.ts'
 export {
   readSynchronous,
   temporarySynchronous,

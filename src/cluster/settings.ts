@@ -1,7 +1,6 @@
 /**
  * Settings of a running server, changed with ALTER SYSTEM: they outlive a restart, and go with a clone or a rewind.
  */
-import { undoable } from '../dispose.ts'
 import { isLabError, LabError } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
 import { literal } from '../postgres/sql.ts'
@@ -11,6 +10,12 @@ import type { Cluster } from './cluster.ts'
 
 /** Setting → value; null resets it. */
 export type Settings = Readonly<Record<string, string | null>>
+
+/**
+ * A setting of our own, as every name with a dot is one: see temporary-settings.ts.
+ * https://www.postgresql.org/docs/current/runtime-config-custom.html
+ */
+export const FORMER = 'lab.former'
 
 export interface ChangeOptions {
   /** Limit in milliseconds until the server has taken them over. */
@@ -28,11 +33,14 @@ export async function changeSettings(
   { settings, timeoutMs, signal }: ChangeOptions & { readonly settings: Settings },
 ): Promise<void> {
   await using session = await cluster.connect(node, { as: 'superuser', signal })
+  // Before PostgreSQL 17 ALTER SYSTEM knows a setting of our own only where the session has set it.
+  if (FORMER in settings) await session.query(`SET ${FORMER} TO ''`)
   for (const [name, value] of Object.entries(settings)) {
     const statement = value === null ? `ALTER SYSTEM RESET ${name}` : `ALTER SYSTEM SET ${name} TO ${literal(value)}`
-    cluster.emit({ kind: 'sql', node, text: statement })
+    if (name !== FORMER) cluster.emit({ kind: 'sql', node, text: statement })
     await session.query(statement)
   }
+  if (FORMER in settings) await session.query(`RESET ${FORMER}`)
   const limits = { timeoutMs, intervalMs: 2, signal }
   const [before] = await session.query<Loaded>(LOADED)
   await session.query('SELECT pg_reload_conf()')
@@ -67,22 +75,6 @@ export async function restoreSettings(
       cause: error,
     })
   }
-}
-
-/**
- * As {@link changeSettings}, until it is disposed of: then they are reset to the configuration's values, also after Ctrl-C.
- * @throws LabError UNREACHABLE, TIMEOUT
- */
-export async function temporarySettings(
-  cluster: Cluster,
-  node: string,
-  change: ChangeOptions & { readonly settings: Readonly<Record<string, string>> },
-): Promise<AsyncDisposable> {
-  const settings = Object.fromEntries(Object.keys(change.settings).map(name => [name, null]))
-  return await undoable(
-    () => changeSettings(cluster, node, change),
-    () => restoreSettings(cluster, node, { settings, timeoutMs: change.timeoutMs }),
-  )
 }
 
 /** ALTER SYSTEM by hand. https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-CONFIGURATION-FILE */

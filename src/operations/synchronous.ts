@@ -2,7 +2,6 @@
  * Synchronous replication, set up on every node, for good or for a while. All nodes have the same settings and all names are
  * in them, so they are right after a failover or a switchover too, whoever is the primary then.
  */
-import { undoable } from '../dispose.ts'
 import { LabError } from '../errors.ts'
 import {
   synchronousStandbyNames,
@@ -16,6 +15,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf, type PrimaryStatus } from '../cluster/node-status.ts'
 import { isFollowing, primaryAmong } from '../cluster/conditions.ts'
 import { restoreSettings, type ChangeOptions, type Settings } from '../cluster/settings.ts'
+import { changedForAWhile, putBackLeft } from '../cluster/temporary-settings.ts'
 
 /** What a commit waits for now, as the primary tells it. */
 export interface SynchronousState {
@@ -47,6 +47,15 @@ const stateOf = (primary: PrimaryStatus): SynchronousState => ({
  */
 export async function changeSynchronous(
   cluster: Cluster,
+  setting: Synchronous,
+  options: ChangeOptions,
+): Promise<SynchronousState> {
+  await putBackLeft(cluster, options) // or the next `up` would
+  return await setSynchronous(cluster, setting, options)
+}
+
+async function setSynchronous(
+  cluster: Cluster,
   { standbys, synchronousCommit }: Synchronous,
   { timeoutMs, signal }: ChangeOptions,
 ): Promise<SynchronousState> {
@@ -72,14 +81,16 @@ export async function temporarySynchronous(
   setting: Synchronous,
   options: ChangeOptions,
 ): Promise<AsyncDisposable> {
+  await putBackLeft(cluster, options)
   const before = await readSynchronous(cluster, options.signal)
   const former: Settings = {
     synchronous_standby_names: before.synchronousStandbyNames || null,
     synchronous_commit: before.synchronousCommit === 'on' ? null : before.synchronousCommit,
   }
-  return await undoable(
-    () => changeSynchronous(cluster, setting, options),
-    () => setEverywhere(cluster, former, options.timeoutMs),
+  return await changedForAWhile(
+    cluster,
+    cluster.nodes.map(({ name }) => name),
+    { former, change: () => setSynchronous(cluster, setting, options), timeoutMs: options.timeoutMs },
   )
 }
 

@@ -5,6 +5,7 @@ import { isLabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn } from '../postgres/lsn.ts'
 import { lastCommonPoint, timelineOf } from '../postgres/node-history.ts'
+import { together } from '../together.ts'
 import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -28,6 +29,7 @@ import { reconnectIsolated } from '../faults/network.ts'
 import { rejoin, type Rejoined } from './rejoin.ts'
 import { changeSettings } from '../cluster/settings.ts'
 import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
+import { putBackLeft } from '../cluster/temporary-settings.ts'
 import { forgetStandbySettings, readUpstream } from '../cluster/upstream.ts'
 
 export interface UpOptions {
@@ -52,14 +54,16 @@ export async function up(cluster: Cluster, { timeoutMs, keep, signal }: UpOption
   const all = await waitUntil(answering(cluster), limits())
   const primary = await onePrimary(cluster, all, limits())
   await cluster.withSession(primary.name, session => createSlots(cluster, primary.name, session), signal)
-  await Promise.all(
-    cluster.nodes
-      .filter(({ name }) => name !== primary.name)
-      .map(({ name }) => bringBack(cluster, name, { primary: primary.name, ...limits() })),
+  const others = cluster.nodes.filter(({ name }) => name !== primary.name)
+  await together(
+    others,
+    ({ name }, failed) => bringBack(cluster, name, { ...limits(), primary: primary.name, signal: failed }),
+    signal,
   )
+  await putBackLeft(cluster, limits())
   const well = await waitUntil(settled(cluster), limits())
   const standbys = cluster.nodes.filter(({ name }) => name !== well.name)
-  await Promise.all(standbys.map(({ name }) => dropLeftoverSlots(cluster, name, signal)))
+  await together(standbys, ({ name }) => dropLeftoverSlots(cluster, name, signal))
   return well
 }
 

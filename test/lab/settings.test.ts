@@ -2,7 +2,17 @@
  * Settings that the lab changes for a while: put back on every node, also on one that was down by then.
  */
 import { expect, test } from 'vitest'
-import { cutFromWal, temporarySynchronous, shutDown, up, type Cluster } from '../../src/index.ts'
+import {
+  changeSettings,
+  cutFromWal,
+  openLab,
+  shutDown,
+  temporarySettings,
+  temporarySynchronous,
+  up,
+  type Cluster,
+} from '../../src/index.ts'
+import { CliCluster } from '../support/cli.ts'
 import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
@@ -28,6 +38,59 @@ describeEachRuntime('settings that are changed for a while', runtime => {
     expect(await settingsOf(cluster)).toEqual(before)
   })
 })
+
+describeEachRuntime(
+  'a command that changes settings for a while',
+  runtime => {
+    test('and is killed leaves what they were: up puts it back on every node, and says so', async () => {
+      await using cluster = await CliCluster.up(runtime)
+      await cluster.json('sync', 'quorum')
+      const lesson = cluster.start('lesson', 'split-brain')
+      await lesson.shows('Commits wait for no standby in this lesson')
+      await lesson.shows('$ ') // something that comes after the settings
+      lesson.kill()
+      await lesson.ended
+      const up = await cluster.run('up')
+      expect(up).toMatchObject({ exitCode: 0 })
+      expect(up.stdout + up.stderr).toMatch(
+        /had settings of a command that did not end: synchronous_standby_names is ANY 1 \(/,
+      )
+      await using lab = await openLab({ environment: cluster.environment })
+      for (const [, names] of await settingsOf(lab.cluster))
+        expect(names).toBe('ANY 1 ("primary", "replica1", "replica2")')
+      expect((await cluster.run('up')).stdout, 'once').not.toContain('did not end')
+    })
+  },
+  ['local'],
+)
+
+describeEachRuntime(
+  'settings changed for a while, one change within another',
+  runtime => {
+    test('end as ALTER SYSTEM had them before each, also when up comes between', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const workMem = async (): Promise<unknown> => {
+        const rows = await cluster.query(
+          'primary',
+          "SELECT current_setting('work_mem') AS is, current_setting('lab.former', true) AS former",
+        )
+        return rows[0]
+      }
+      await changeSettings(cluster, 'primary', { settings: { work_mem: '5MB' }, ...LIMIT })
+      {
+        await using _outer = await temporarySettings(cluster, 'primary', { settings: { work_mem: '6MB' }, ...LIMIT })
+        {
+          await using _inner = await temporarySettings(cluster, 'primary', { settings: { work_mem: '7MB' }, ...LIMIT })
+          await up(cluster, LIMIT)
+          expect(await workMem()).toMatchObject({ is: '7MB', former: expect.stringContaining('5MB') })
+        }
+        expect(await workMem()).toMatchObject({ is: '6MB', former: expect.stringContaining('5MB') })
+      }
+      expect(await workMem()).toEqual({ is: '5MB', former: '' })
+    })
+  },
+  ['local'],
+)
 
 type Row = readonly [synchronousCommit: string, synchronousStandbyNames: string, primaryConninfo: string]
 
