@@ -54,11 +54,13 @@ fail() {
 look() {
   [ ! -e "$(dirname "$PGDATA")/clone-anew" ] || { echo half-rewound && return; }
   cd "$PGDATA"
-  echo "control $(head -c 512 global/pg_control | base64 | tr -d '\n')"
-  local name
+  local name text
+  text=$(head -c 512 global/pg_control | base64 | tr -d '\n')
+  echo "control $text"
   for name in $(ls pg_wal); do
     if [[ $name =~ ^[0-9A-F]{8}\.history$ ]]; then
-      echo "history $((16#${name%.history})) $(base64 <"pg_wal/$name" | tr -d '\n')"
+      text=$(base64 <"pg_wal/$name" | tr -d '\n')
+      echo "history $((16#${name%.history})) $text"
     elif [[ $name =~ ^[0-9A-F]{24}$ ]]; then
       echo "wal $name"
     fi

@@ -3,6 +3,8 @@
  * and looks for the primary among them; a cascading standby's names one other standby alone.
  */
 import { areEquivalent, formatConninfo, parseConninfo, withHosts } from '../postgres/conninfo.ts'
+import type { Session } from '../postgres/connection.ts'
+import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
 import { changeSettings, readSetting, type ChangeOptions, type Settings } from './settings.ts'
 
@@ -25,6 +27,41 @@ export async function readUpstream(cluster: Cluster, node: string, signal?: Abor
 export async function readConninfo(cluster: Cluster, node: string, signal?: AbortSignal): Promise<string> {
   return await cluster.ask(node, session => readSetting(session, 'primary_conninfo'), signal)
 }
+
+/**
+ * Has a node follow whom `conninfo` names, and returns when it has left whom it followed: until then it seems to stream as it
+ * should, if that is the same node. False when there is nothing that it leaves now: it streamed from nobody, or replays late or
+ * not at all, and takes over a new connection only then.
+ * @throws LabError UNREACHABLE, TIMEOUT
+ */
+export async function changeUpstream(
+  cluster: Cluster,
+  node: string,
+  { conninfo, ...options }: ChangeOptions & { readonly conninfo: string },
+): Promise<boolean> {
+  await using session = await cluster.connect(node, { as: 'superuser', signal: options.signal })
+  const before = await walReceiver(session)
+  await changeSettings(cluster, node, { settings: { primary_conninfo: conninfo }, ...options })
+  if (before === undefined) return false
+  await waitUntil(hasEnded(session, { node, before }), { ...options, intervalMs: 2 })
+  return true
+}
+
+/** Its process, where that ends for another primary_conninfo. */
+async function walReceiver(session: Session): Promise<number | undefined> {
+  const [row] = await session.query<{ pid: number }>(WAL_RECEIVER)
+  return row?.pid
+}
+const WAL_RECEIVER = `SELECT pid FROM pg_stat_wal_receiver
+WHERE NOT pg_is_wal_replay_paused() AND current_setting('recovery_min_apply_delay') = '0'`
+
+const hasEnded = (
+  session: Session,
+  { node, before }: { readonly node: string; readonly before: number },
+): Condition<undefined> => ({
+  what: `${node} to leave whom it followed`,
+  observe: async () => ((await walReceiver(session)) === before ? notMet('it still streams') : met(undefined)),
+})
 
 /** The primary_conninfo with which `node` follows `upstream`, whatever its role: it may be a standby, too. */
 export function conninfoTo(cluster: Cluster, node: string, upstream: string): string {

@@ -16,9 +16,9 @@ import {
   type StandbyStatus,
 } from '../cluster/node-status.ts'
 import { streaming } from '../cluster/conditions.ts'
-import { changeSettings, restoreSettings } from '../cluster/settings.ts'
+import { restoreSettings } from '../cluster/settings.ts'
 import { createSlot, createSlots, dropSlot } from '../cluster/slots.ts'
-import { conninfoTo, readConninfo, readUpstream } from '../cluster/upstream.ts'
+import { changeUpstream, conninfoTo, readConninfo, readUpstream } from '../cluster/upstream.ts'
 
 export interface FollowOptions {
   /** Limit in milliseconds until it streams. */
@@ -88,8 +88,7 @@ async function turn(cluster: Cluster, { name, upstream, conninfo, ...options }: 
   const before = await readConninfo(cluster, name, options.signal)
   let status: StandbyStatus
   try {
-    if (!areEquivalent(before, conninfo))
-      await changeSettings(cluster, name, { settings: { primary_conninfo: conninfo }, ...options })
+    if (!areEquivalent(before, conninfo)) await changeUpstream(cluster, name, { conninfo, ...options })
     const hint = `pnpm run logs ${name} shows what holds it up; it follows again whom it followed before.`
     status = await waitUntil(streaming(cluster, name, upstream), { ...options, hint })
   } catch (error) {

@@ -4,7 +4,6 @@
  */
 import { isLabError, LabError } from '../errors.ts'
 import { areEquivalent, withHosts } from '../postgres/conninfo.ts'
-import type { Session } from '../postgres/connection.ts'
 import { isFree, requireFreePort } from '../runtime/ports.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 import { nextName, portVariable, requireRoomFor, templateOf } from '../topology/members.ts'
@@ -12,8 +11,9 @@ import type { NodeSpec } from '../topology/topology.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf, type NodeStatus, type StandbyStatus } from '../cluster/node-status.ts'
-import { streaming } from '../cluster/conditions.ts'
-import { changeSettings, readSetting, type ChangeOptions } from '../cluster/settings.ts'
+import { describeStatus, streaming } from '../cluster/conditions.ts'
+import type { ChangeOptions } from '../cluster/settings.ts'
+import { changeUpstream, readConninfo } from '../cluster/upstream.ts'
 import { createSlots, dropSlot } from '../cluster/slots.ts'
 import { nameToday } from './synchronous.ts'
 
@@ -189,26 +189,17 @@ async function changeConninfo(
   node: string,
   { from, to, ...options }: ChangeOptions & { readonly from: string; readonly to: string },
 ): Promise<void> {
-  await using session = await cluster.connect(node, { as: 'superuser', signal: options.signal })
-  if (!areEquivalent(await readSetting(session, 'primary_conninfo'), from)) return
-  const before = await walReceiver(session)
-  await changeSettings(cluster, node, { settings: { primary_conninfo: to }, ...options })
-  if (before !== undefined) await waitUntil(connectsAnew(session, { node, before }), { ...options, intervalMs: 2 })
+  if (!areEquivalent(await readConninfo(cluster, node, options.signal), from)) return
+  if (await changeUpstream(cluster, node, { conninfo: to, ...options }))
+    await waitUntil(streams(cluster, node), { ...options, intervalMs: 2 })
 }
 
-/** The process that streams. */
-async function walReceiver(session: Session): Promise<number | undefined> {
-  const [row] = await session.query<{ pid: number }>("SELECT pid FROM pg_stat_wal_receiver WHERE status = 'streaming'")
-  return row?.pid
-}
-
-const connectsAnew = (
-  session: Session,
-  { node, before }: { readonly node: string; readonly before: number },
-): Condition<undefined> => ({
+const streams = (cluster: Cluster, node: string): Condition<undefined> => ({
   what: `${node} to stream over a new connection`,
-  observe: async () => {
-    const now = await walReceiver(session)
-    return now !== undefined && now !== before ? met(undefined) : notMet(now === undefined ? 'none' : 'the old one')
+  observe: async signal => {
+    const status = await cluster.nodeStatus(node, signal)
+    return status.role === 'standby' && status.walReceiver?.status === 'streaming'
+      ? met(undefined)
+      : notMet(describeStatus(status))
   },
 })

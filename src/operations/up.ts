@@ -27,10 +27,9 @@ import { someMayBePrimary } from './may-be-primary.ts'
 import { whyWalIsMissing } from './missing-wal.ts'
 import { reconnectIsolated } from '../faults/network.ts'
 import { rejoin, type Rejoined } from './rejoin.ts'
-import { changeSettings } from '../cluster/settings.ts'
 import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
 import { putBackLeft } from '../cluster/temporary-settings.ts'
-import { forgetStandbySettings, readUpstream } from '../cluster/upstream.ts'
+import { changeUpstream, forgetStandbySettings, readUpstream } from '../cluster/upstream.ts'
 
 export interface UpOptions {
   /** Limit of the whole operation in milliseconds. */
@@ -221,10 +220,7 @@ async function followPrimary(cluster: Cluster, name: string, options: UpOptions)
   const what =
     upstream.kind === 'node' ? `followed ${upstream.name} alone` : `had the primary_conninfo '${upstream.conninfo}'`
   cluster.emit({ kind: 'remark', text: `${name} ${what}: it follows the primary again` })
-  await changeSettings(cluster, name, {
-    settings: { primary_conninfo: cluster.runtime.standbyConninfo(name) },
-    ...options,
-  })
+  await changeUpstream(cluster, name, { conninfo: cluster.runtime.standbyConninfo(name), ...options })
 }
 
 /** Waits until it streams, or never will: it has replayed past the place where the primary's history left its timeline. */

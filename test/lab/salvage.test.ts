@@ -227,7 +227,7 @@ async function failOver(cluster: CliCluster): Promise<string> {
 async function refusesWithoutPsql(cluster: CliCluster, node: string, file: string): Promise<void> {
   const bin = join(folder, 'bin')
   await run(['mkdir', bin], { environment: process.env })
-  for (const program of ['bash', 'id', 'ps', 'dirname', 'ls', 'grep', 'sort', 'tail']) {
+  for (const program of ['bash', 'id', 'ps', 'dirname', 'ls', 'grep', 'sort', 'tail', 'head', 'base64', 'tr']) {
     const { stdout } = await run(['which', program], { environment: process.env })
     symlinkSync(stdout.trim(), join(bin, program))
   }
