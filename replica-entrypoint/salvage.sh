@@ -10,10 +10,11 @@
 #                                the bytes they have as COPY text through gzip, and the first piece of that in base64
 #   salvage.sh tables TIMELINE CONNINFO FORK_TIMELINE FORK SEGMENT SETTING...   every table with a primary key, compared with
 #                                that server's, as differences prints it; handed over as rows are
+#   salvage.sh psql TIMELINE SETTING...   psql on that server, in the foreground
 #   salvage.sh piece NUMBER      a further piece
 #   salvage.sh end               waits until an interrupted run has ended its server, and removes what it left
 #
-# names and rows start the node's server apart, on its TIMELINE and with SETTINGs, and end it in every case. It starts as what
+# names, rows, tables and psql start the node's server apart, on its TIMELINE and with SETTINGs, and end it in every case. It starts as what
 # it is, a fenced standby (standby.signal stays where it is), but one of nobody: it recovers its own WAL to the end, writes none,
 # and accepts no writes. No TCP, a Unix socket in a private folder, and an hba_file by which nobody may replicate from it.
 # (max_wal_senders=0 would say the same, but a standby must not have fewer than its primary had.)
@@ -33,6 +34,11 @@ main() {
     past) past "$@" ;;
     piece) piece "$1" ;;
     end) end ;;
+    psql)
+      begin
+      start_apart "$@"
+      psql --host="$SOCKETS" --username="$POSTGRES_USER" --dbname="$POSTGRES_DB"
+      ;;
     names | rows | tables)
       command -v psql >/dev/null || exit 3 # as src/operations/salvage/script.ts knows
       begin

@@ -1,8 +1,6 @@
 /**
  * The commands that manage the cluster: up, down, psql, logs.
  */
-import { spawn } from 'node:child_process'
-import { constants } from 'node:os'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import { up } from '../operations/up.ts'
@@ -12,6 +10,7 @@ import { removeAbandoned } from '../lab.ts'
 import { formatMs } from '../report/format.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { tellStatus } from './tell-status.ts'
+import { isTerminal, runInForeground } from './foreground.ts'
 import { command } from './command.ts'
 
 /** A first start on a slow disk, with a large image to unpack, has been seen to take a minute. */
@@ -71,17 +70,14 @@ export const psqlCommand = command({
     const [first] = argv
     const isTarget = first !== undefined && !first.startsWith('-')
     const node = await resolveNode(cluster, isTarget ? first : 'primary', interrupt.signal)
-    const isTerminal = process.stdin.isTTY && process.stdout.isTTY
-    const psql = await cluster.runtime.psql(node, argv.slice(isTarget ? 1 : 0), { terminal: isTerminal })
+    const psql = await cluster.runtime.psql(node, argv.slice(isTarget ? 1 : 0), { terminal: isTerminal() })
     if (psql === undefined) {
       const { host, port } = cluster.runtime.clientEndpoint(node)
       throw new LabError('NO_RUNTIME', 'there is no psql on this machine', {
         hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq), or connect with any client to host=${host} port=${port} dbname=${topology.database} user=${topology.superuser.user}.`,
       })
     }
-    terminal.idle()
-    interrupt.leaveToChild()
-    process.exitCode = await runInForeground(psql.argv, psql.environment)
+    process.exitCode = await runInForeground(psql, { terminal, interrupt })
     return undefined
   },
 })
@@ -93,19 +89,6 @@ async function resolveNode(cluster: Cluster, target: string, signal: AbortSignal
   const [standby] = standbysOf(await cluster.status(signal))
   if (standby !== undefined) return standby.name
   throw new LabError('UNKNOWN_NODE', 'no node is a standby now', { hint: 'pnpm run status shows the roles.' })
-}
-
-function runInForeground(
-  [file, ...args]: readonly [string, ...string[]],
-  environment: Readonly<Record<string, string>>,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } })
-    child.once('error', reject)
-    child.once('close', (code, killedBy) =>
-      resolve(code ?? 128 + (killedBy === null ? 0 : constants.signals[killedBy])),
-    )
-  })
 }
 
 export const logsCommand = command({

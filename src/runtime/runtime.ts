@@ -68,10 +68,18 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** A command line for this machine which opens psql on a node; `environment` is added to the caller's. */
-export interface PsqlCommand {
+/** A command line for this machine, to be run in the foreground; `environment` is added to the caller's. */
+export interface ForegroundCommand {
   readonly argv: readonly [string, ...string[]]
   readonly environment: Readonly<Record<string, string>>
+  /** Where another user than the caller must run it. */
+  readonly account?: { readonly uid: number; readonly gid: number } | undefined
+  readonly cwd?: string | undefined
+}
+
+export interface ForegroundOptions {
+  /** Whether a person types into it. */
+  readonly terminal: boolean
 }
 
 /** The ways between the nodes, and from here to them. */
@@ -185,5 +193,11 @@ export interface Runtime extends AsyncDisposable {
     options: { readonly signal: AbortSignal; readonly lines: number },
   ): Promise<void>
   /** How to open psql on a node here; undefined where there is no psql. */
-  psql(node: string, args: readonly string[], options: { readonly terminal: boolean }): Promise<PsqlCommand | undefined>
+  psql(node: string, args: readonly string[], options: ForegroundOptions): Promise<ForegroundCommand | undefined>
+  /** How to run a program against a stopped node's data as {@link runOffline} does, but in the foreground. */
+  offlineCommand(
+    node: string,
+    argv: readonly [string, ...string[]],
+    options: ForegroundOptions,
+  ): Promise<ForegroundCommand>
 }

@@ -8,9 +8,11 @@ import {
   comparisonScript,
   hasRole,
   rejoin,
+  salvagePsql,
   shutDown,
   waitUntil,
   type Cluster,
+  type ToSalvage,
 } from '../../src/index.ts'
 import { run } from '../../src/runtime/command.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
@@ -43,6 +45,8 @@ describeEachRuntime(
         ['deleted', 'public.things', '[3]'],
       ])
 
+      expect(await readApart(cluster, before)).toBe('10 made on replica1\non\n')
+
       await rejoin(cluster, 'replica1', LIMIT)
       const after = await compareWithPrimary(cluster, 'replica1', LIMIT)
       expect(after).toEqual({
@@ -50,6 +54,7 @@ describeEachRuntime(
         from: 'kept',
         past: expect.objectContaining({ forkLsn: before.past.forkLsn }),
       })
+      expect(await readApart(cluster, after), 'psql on what it keeps').toBe('10 made on replica1\non\n')
 
       const script = comparisonScript(after, ['a test'])
       for (const time of ['once', 'twice']) {
@@ -95,6 +100,22 @@ async function partAtTables(cluster: Cluster): Promise<void> {
     await cluster.query('replica1', statement)
   await shutDown(cluster, 'replica1')
   await cluster.query('primary', "INSERT INTO things (id, v) VALUES (11, 'made on primary')")
+}
+
+/** By psql on the data as it was, which nobody can write to. */
+async function readApart(cluster: Cluster, { node, from, past }: ToSalvage): Promise<string> {
+  const what = { timeline: past.timeline, onKept: from === 'kept', terminal: false }
+  const { argv, environment, account, cwd } = await salvagePsql(cluster, node, what)
+  const input =
+    "\\pset format unaligned\n\\pset fieldsep ' '\n\\t\nSELECT id, v FROM things WHERE id = 10;\nSHOW transaction_read_only;\n"
+  const { exitCode, stdout, stderr } = await run(argv, {
+    environment: { ...process.env, ...environment },
+    account,
+    cwd,
+    input,
+  })
+  expect(exitCode, stderr).toBe(0)
+  return stdout.replace(/^(Output|Field|Tuples).*\n/gm, '')
 }
 
 /** By psql, as a person would. */

@@ -13,11 +13,25 @@ import { readPastFork, type PastFork } from './past-fork.ts'
 import { linesOf, piecesOf } from './salvage.ts'
 import { endSalvageScript, PIECE_BYTES, runSalvageScript, type ScriptOptions } from './script.ts'
 
-export interface Compared extends Comparison {
+/** What there is to read of a node that had something of its own. */
+export interface ToSalvage {
   readonly node: string
-  /** What was read: what the node keeps, or its data. */
+  /** What is read: what the node keeps, or its data. */
   readonly from: 'kept' | 'data'
   readonly past: Pick<PastFork, 'timeline' | 'forkLsn' | 'forkTimeline'>
+}
+
+export interface Compared extends Comparison, ToSalvage {}
+
+/**
+ * What the node keeps, or else its data, while it is stopped.
+ * @throws LabError USAGE when there is nothing to read; SALVAGE_FAILED, NO_PRIMARY, TIMEOUT, INTERRUPTED
+ */
+export async function findToSalvage(cluster: Cluster, name: string, options: ScriptOptions): Promise<ToSalvage> {
+  const node = cluster.node(name).name
+  const [kept] = await readKept(cluster, node)
+  if (kept !== undefined) return { node, from: 'kept', past: kept }
+  return { node, from: 'data', past: await readPastForkOfStopped(cluster, node, options) }
 }
 
 /**
@@ -26,11 +40,9 @@ export interface Compared extends Comparison {
  * @throws LabError USAGE when there is nothing to read; SALVAGE_FAILED, NO_PRIMARY, TIMEOUT, INTERRUPTED
  */
 export async function compareWithPrimary(cluster: Cluster, name: string, options: ScriptOptions): Promise<Compared> {
-  const node = cluster.node(name).name
   const primary = await cluster.primary(options.signal)
-  const [kept] = await readKept(cluster, node)
-  const past = kept ?? (await readPastForkOfStopped(cluster, node, options))
-  const limits = { ...options, onKept: kept !== undefined }
+  const { node, from, past } = await findToSalvage(cluster, name, options)
+  const limits = { ...options, onKept: from === 'kept' }
   const { settings } = cluster.node(node)
   const fork = [String(past.forkTimeline), formatLsn(past.forkLsn), formatLsn(segmentStart(past.forkLsn))]
   const args = ['tables', String(past.timeline), libpqSource(cluster, primary.name), ...fork, ...settings] as const
@@ -39,7 +51,7 @@ export async function compareWithPrimary(cluster: Cluster, name: string, options
   try {
     const zipped = Readable.from(piecesOf(cluster, node, { first, bytes: Number(bytes), ...limits }))
     const comparison = await readDifferences(linesOf(zipped.pipe(createGunzip())))
-    return { ...comparison, node, from: kept === undefined ? 'data' : 'kept', past }
+    return { ...comparison, node, from, past }
   } finally {
     if (Number(bytes) > PIECE_BYTES) await endSalvageScript(cluster, node, limits.onKept)
   }

@@ -4,7 +4,7 @@
  */
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { lastLines } from '../../runtime/command.ts'
-import type { CommandResult } from '../../runtime/runtime.ts'
+import type { CommandResult, ForegroundCommand } from '../../runtime/runtime.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 
 export interface ScriptOptions {
@@ -31,23 +31,43 @@ export async function runSalvageScript(
   { args, ...options }: ScriptOptions & { readonly args: readonly [string, ...string[]] },
 ): Promise<string> {
   throwIfInterrupted(options.signal)
-  const state = await cluster.runtime.state(node)
-  if (options.onKept !== true && (state === 'running' || state === 'frozen')) {
-    throw new LabError('SALVAGE_FAILED', `${node} is ${state}, and its data is read only while it is stopped`, {
-      hint: `pnpm run rejoin ${node} stops it first.`,
-    })
-  }
+  if (options.onKept !== true) await requireStopped(cluster, node)
   const { exitCode, stdout, stderr } = await runWithin(cluster, node, { args, ...options })
   if (exitCode === 0) return stdout
-  if (exitCode === NO_PSQL) {
-    throw new LabError('SALVAGE_FAILED', `what only ${node} has cannot be read: there is no psql on this machine`, {
-      hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq). pnpm run rejoin ${node} without --salvage needs none, and keeps it.`,
-    })
-  }
+  if (exitCode === NO_PSQL) throw noPsql(node)
   throw new LabError('SALVAGE_FAILED', `what only ${node} has could not be read: ${lastLines(stderr, 3)}`, {
     hint: `Nothing was changed. pnpm run rejoin ${node} without --salvage brings it back, and keeps what only it has.`,
   })
 }
+
+/**
+ * A command line that opens psql on what the node keeps, or on its data while it is stopped: in a server apart, read-only, which
+ * ends with it.
+ * @throws LabError SALVAGE_FAILED when the node runs, or there is no psql
+ */
+export async function salvagePsql(
+  cluster: Cluster,
+  node: string,
+  { timeline, onKept, terminal }: { readonly timeline: number; readonly onKept: boolean; readonly terminal: boolean },
+): Promise<ForegroundCommand> {
+  if (!onKept) await requireStopped(cluster, node)
+  if ((await cluster.runtime.psql(node, [], { terminal })) === undefined) throw noPsql(node)
+  const args = ['psql', String(timeline), ...cluster.node(node).settings]
+  return await cluster.runtime.offlineCommand(node, scriptCommand(args, onKept), { terminal })
+}
+
+async function requireStopped(cluster: Cluster, node: string): Promise<void> {
+  const state = await cluster.runtime.state(node)
+  if (state !== 'running' && state !== 'frozen') return
+  throw new LabError('SALVAGE_FAILED', `${node} is ${state}, and its data is read only while it is stopped`, {
+    hint: `pnpm run rejoin ${node} stops it first.`,
+  })
+}
+
+const noPsql = (node: string): LabError =>
+  new LabError('SALVAGE_FAILED', `what only ${node} has cannot be read: there is no psql on this machine`, {
+    hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq). pnpm run rejoin ${node} without --salvage needs none, and keeps it.`,
+  })
 
 async function runWithin(
   cluster: Cluster,

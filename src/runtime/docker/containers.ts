@@ -8,8 +8,25 @@ import type Docker from 'dockerode'
 import { packTar, unpackTar } from 'modern-tar'
 import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { together } from '../../together.ts'
-import { askAgain, type CommandResult, type NodeState, type OfflineOptions, type StopOptions } from '../runtime.ts'
+import {
+  askAgain,
+  type CommandResult,
+  type ForegroundCommand,
+  type ForegroundOptions,
+  type NodeState,
+  type OfflineOptions,
+  type StopOptions,
+} from '../runtime.ts'
 import { dockerError, statusCode, within, type Engine, type WithinOptions } from './engine.ts'
+
+/** What a program beside a service's container has of it. */
+interface Beside {
+  readonly id: string
+  readonly image: string
+  readonly env: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly network: string
+}
 
 const PROJECT = 'com.docker.compose.project'
 const SERVICE = 'com.docker.compose.service'
@@ -152,17 +169,11 @@ export class Containers {
       ...options
     }: OfflineOptions & { readonly environment: readonly string[]; readonly timeoutMs: number },
   ): Promise<CommandResult> {
-    const { Id, Image, Config } = await (await this.get(service)).inspect()
-    const labels = { [PROJECT]: this.#project, [SERVICE]: `${service}-offline`, [ONE_OFF]: 'True' }
+    const { id, image, env, labels, network } = await this.#beside(service, environment)
     throwIfInterrupted(options.signal)
     const container = await this.#engine.createContainer({
-      Image,
-      User: 'postgres',
-      Env: [...Config.Env, ...environment],
-      Entrypoint: [...argv],
-      Cmd: [],
-      Labels: labels,
-      HostConfig: { VolumesFrom: [Id], NetworkMode: (await this.network('replication')).Name },
+      ...{ Image: image, User: 'postgres', Env: [...env], Entrypoint: [...argv], Cmd: [], Labels: labels },
+      HostConfig: { VolumesFrom: [id], NetworkMode: network },
     })
     try {
       await container.start()
@@ -172,6 +183,30 @@ export class Containers {
       // Interrupted or out of time, it still runs: it has ended when it is removed.
       await container.remove({ force: true, v: true })
     }
+  }
+
+  /** The same for the foreground, by Docker's own client. Values of the environment, passwords among them, stay out of its words. */
+  async commandBeside(
+    service: string,
+    [program, ...args]: readonly [string, ...string[]],
+    { environment, terminal }: ForegroundOptions & { readonly environment: readonly string[] },
+  ): Promise<ForegroundCommand> {
+    const { id, image, env, labels, network } = await this.#beside(service, environment)
+    const variables = Object.fromEntries(env.map(line => [line.split('=')[0] ?? '', line.slice(line.indexOf('=') + 1)]))
+    const flags = [
+      ...['--rm', terminal ? '-it' : '-i', '--user', 'postgres', '--volumes-from', id, '--network', network],
+      ...Object.keys(variables).flatMap(name => ['--env', name === 'PATH' ? `PATH=${variables['PATH']}` : name]),
+      ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
+    ]
+    const { PATH: _, ...secret } = variables // the client's own PATH must stay what it is
+    return { argv: ['docker', 'run', ...flags, '--entrypoint', program, image, ...args], environment: secret }
+  }
+
+  async #beside(service: string, environment: readonly string[]): Promise<Beside> {
+    const { Id: id, Image: image, Config } = await (await this.get(service)).inspect()
+    const labels = { [PROJECT]: this.#project, [SERVICE]: `${service}-offline`, [ONE_OFF]: 'True' }
+    const network = (await this.network('replication')).Name
+    return { id, image, env: [...Config.Env, ...environment], labels, network }
   }
 
   /** Waits until a container does not run, and returns its exit code. */

@@ -20,7 +20,8 @@ import {
   type NetworkControl,
   type NodeState,
   type OfflineOptions,
-  type PsqlCommand,
+  type ForegroundCommand,
+  type ForegroundOptions,
   type Runtime,
   type StopMode,
   type StopOptions,
@@ -224,12 +225,12 @@ export class DockerRuntime implements Runtime {
     argv: readonly [string, ...string[]],
     { timeoutMs = OFFLINE_TIMEOUT_MS, signal }: OfflineOptions = {},
   ): Promise<CommandResult> {
-    const environment = [
-      `PGPASSFILE=${this.#spec(name).data.mountedAt}/.pgpass`,
-      'SCRIPTS=/replica-entrypoint',
-      'LC_ALL=C',
-    ]
+    const environment = this.#offlineEnvironment(name)
     return await this.#containers.runBeside(name, argv, { environment, timeoutMs, signal })
+  }
+
+  #offlineEnvironment(name: string): string[] {
+    return [`PGPASSFILE=${this.#spec(name).data.mountedAt}/.pgpass`, 'SCRIPTS=/replica-entrypoint', 'LC_ALL=C']
   }
 
   async readData(name: string, path: string): Promise<Uint8Array | undefined> {
@@ -268,15 +269,18 @@ export class DockerRuntime implements Runtime {
     await this.#containers.follow(await this.#containers.get(node), write, options)
   }
 
-  async psql(
-    node: string,
-    args: readonly string[],
-    { terminal }: { readonly terminal: boolean },
-  ): Promise<PsqlCommand> {
+  async psql(node: string, args: readonly string[], { terminal }: ForegroundOptions): Promise<ForegroundCommand> {
     const { superuser, database } = this.#topology
-    const flags = terminal ? '-it' : '-i'
     const psql = ['psql', '-U', superuser.user, '-d', database, ...args]
-    return { argv: ['docker', 'exec', flags, this.#label(node), ...psql], environment: {} }
+    return { argv: ['docker', 'exec', terminal ? '-it' : '-i', this.#label(node), ...psql], environment: {} }
+  }
+
+  async offlineCommand(
+    name: string,
+    argv: readonly [string, ...string[]],
+    { terminal }: ForegroundOptions,
+  ): Promise<ForegroundCommand> {
+    return await this.#containers.commandBeside(name, argv, { environment: this.#offlineEnvironment(name), terminal })
   }
 
   /** Nothing to release: the containers are meant to outlive the command, and no connection is kept open. */

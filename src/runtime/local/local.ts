@@ -22,7 +22,7 @@ import {
   type Interruptible,
   type NodeState,
   type OfflineOptions,
-  type PsqlCommand,
+  type ForegroundCommand,
   type Runtime,
   type StopMode,
   type StopOptions,
@@ -169,11 +169,10 @@ class LocalRuntime implements Runtime {
 
   async #cloneByHand(target: NodeSpec, signal: AbortSignal | undefined): Promise<void> {
     const source = await findPrimary(this.#topology, signal)
-    if (source === undefined) {
+    if (source === undefined)
       throw new LabError('NO_PRIMARY', `${target.name} has no data, and there is no primary to clone it from`, {
         hint: 'pnpm run up promotes a standby when no primary is left.',
       })
-    }
     await cloneByBackupApi({ place: this.#place, topology: this.#topology, source, target, signal })
     await data.trust(this.#place, target)
   }
@@ -282,8 +281,14 @@ class LocalRuntime implements Runtime {
     await followFile(logOf(this.#place, this.#spec(node)), write, options)
   }
 
-  async psql(name: string, args: readonly string[]): Promise<PsqlCommand | undefined> {
+  async psql(name: string, args: readonly string[]): Promise<ForegroundCommand | undefined> {
     return await psqlCommand(this.#host.binaries, { topology: this.#topology, at: this.clientEndpoint(name), args })
+  }
+
+  async offlineCommand(name: string, argv: readonly [string, ...string[]]): Promise<ForegroundCommand> {
+    await releaseSharedMemory(dataOf(this.#place, this.#spec(name)))
+    const { account, root: cwd } = this.#place
+    return { argv, environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd }
   }
 
   /** Nothing to release: the servers are meant to outlive the command. */

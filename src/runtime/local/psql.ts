@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Topology } from '../../topology/topology.ts'
 import type { Binaries } from '../binaries.ts'
 import { run } from '../command.ts'
-import type { Endpoint, PsqlCommand } from '../runtime.ts'
+import type { Endpoint, ForegroundCommand } from '../runtime.ts'
 
 interface PsqlOptions {
   readonly topology: Topology
@@ -17,7 +17,7 @@ interface PsqlOptions {
 export async function psqlCommand(
   { directory, programs }: Binaries,
   { topology: { superuser, database }, at: { host, port }, args }: PsqlOptions,
-): Promise<PsqlCommand | undefined> {
+): Promise<ForegroundCommand | undefined> {
   const installed = programs.has('psql') ? join(directory, 'psql') : 'psql'
   const version = await run([installed, '--version'], { environment: process.env }).catch(() => ({ exitCode: 1 }))
   if (version.exitCode !== 0) return undefined
