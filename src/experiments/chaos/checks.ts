@@ -2,6 +2,7 @@
  * The checks of a round: evidence, and what is wrong with it, in sentences. Pure; each can fail by itself.
  */
 import { isFollowing } from '../../cluster/conditions.ts'
+import { FORMER } from '../../cluster/settings.ts'
 import { synchronousStandbyNames, type SynchronousStandbys } from '../../postgres/synchronous.ts'
 import type { NodeSessions, OwnResources, RoundEvidence } from './evidence.ts'
 import type { ChaosAction } from './plan.ts'
@@ -150,8 +151,8 @@ function slots({ nodes }: RoundEvidence): string[] {
   })
 }
 
-/** What the lab sets for good, or the scripts of the cluster do. */
-const STANDING = ['primary_conninfo', 'primary_slot_name', 'synchronous_standby_names', 'synchronous_commit']
+/** What the lab sets for good, the scripts of the cluster do, and the soak for as long as it goes on. */
+const STANDING = ['primary_conninfo', 'primary_slot_name', 'synchronous_standby_names', 'synchronous_commit', FORMER]
 
 function settings({ settings: all, nodes, expectedNodes }: RoundEvidence, { sync }: Terms): string[] {
   const wrong: string[] = []
