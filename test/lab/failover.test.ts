@@ -132,6 +132,15 @@ describeEachRuntime(
       await cluster.query('primary', 'CREATE TABLE still_writable ()')
     })
 
+    test('promotes nobody beside one that somebody else has promoted', async () => {
+      await using cluster = await startTestCluster(runtime)
+      await crash(cluster, 'primary')
+      await cluster.query('replica1', 'SELECT pg_promote()', { as: 'superuser' })
+      const error = await catchLabError('NOT_READY', () => failover(cluster, 'primary', LIMIT))
+      expect(error.message).toBe('replica1 accepts writes already, so nothing was promoted')
+      expect((await up(cluster, LIMIT)).name).toBe('replica1')
+    })
+
     test('without a standby left says so; up brings everything back', async () => {
       await using cluster = await startTestCluster(runtime)
       for (const node of ['replica1', 'replica2', 'primary']) await crash(cluster, node)

@@ -6,7 +6,7 @@
 import { LabError } from '../../errors.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
-import { standbysOf } from '../../cluster/node-status.ts'
+import { standbysOf, type NodeStatus } from '../../cluster/node-status.ts'
 import { cutFromWal } from '../../faults/replication.ts'
 import type { ChangeOptions } from '../../cluster/settings.ts'
 import { createSlots } from '../../cluster/slots.ts'
@@ -39,7 +39,7 @@ export interface Failover {
 
 /**
  * Replaces `oldPrimary`, which must be down, by a standby.
- * @throws LabError NOT_FENCED when the old primary still accepts writes; NO_CANDIDATE; TIMEOUT when the promotion does not
+ * @throws LabError NOT_FENCED when the old primary still accepts writes; NOT_READY when another node does; NO_CANDIDATE; TIMEOUT when the promotion does not
  * happen in time; UNKNOWN_NODE
  */
 export async function failover(cluster: Cluster, oldPrimary: string, options: FailoverOptions): Promise<Failover> {
@@ -96,6 +96,19 @@ async function fence(cluster: Cluster, node: string): Promise<void> {
   }
 }
 
+/** Nobody is promoted beside one that accepts writes, or is about to: somebody else may have promoted it. */
+function requireNoOther(all: readonly NodeStatus[]): void {
+  const hint = 'pnpm run up settles who is the primary, and lets the others follow it.'
+  for (const status of all) {
+    if (status.role === 'primary')
+      throw new LabError('NOT_READY', `${status.name} accepts writes already, so nothing was promoted`, { hint })
+    if (status.role === 'standby' && status.waitsForPeers) {
+      const fact = `${status.name} was the primary, and asks its peers whether it may go on, so nothing was promoted`
+      throw new LabError('NOT_READY', fact, { hint })
+    }
+  }
+}
+
 /** How far each standby is, once none receives from the old primary any more. */
 function drained(cluster: Cluster, others: readonly string[]): Condition<readonly Candidate[]> {
   let last: Positions | undefined
@@ -103,6 +116,7 @@ function drained(cluster: Cluster, others: readonly string[]): Condition<readonl
     what: 'the standbys to receive the last that the old primary sent',
     observe: async signal => {
       const all = await whoAnswers(cluster, others, signal)
+      requireNoOther(all)
       const { positions, observation } = lookAtDrain(all, performance.now(), last)
       last = positions
       return observation
