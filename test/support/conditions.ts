@@ -29,3 +29,6 @@ export const receivesNothing = (cluster: Cluster, node: string): Condition<NodeS
     what: 'receive nothing',
     is: status => status.role === 'standby' && status.walReceiver === null,
   })
+
+export const answersNothing = (cluster: Cluster, node: string): Condition<NodeStatus> =>
+  nodeTo(cluster, { node, what: 'answer nothing', is: ({ role }) => role === 'unreachable' })

@@ -22,6 +22,7 @@ type Check = (evidence: RoundEvidence, terms: Terms) => readonly string[]
 export const chaosChecks = {
   'one node acknowledges': (evidence, terms) => oneAcknowledges(evidence.acknowledgements, terms.owners),
   'no write is lost but those that the record tells of': losses,
+  'what is gone is kept': keptSomewhere,
   'former runs are as they were': formerRuns,
   'every node streams': everyNodeStreams,
   'timelines only grow': timelines,
@@ -98,6 +99,13 @@ function losses({ plan, isInterrupted, runs }: RoundEvidence, { sync }: Terms): 
 
 const some = (ids: readonly number[]): string =>
   `${ids.slice(0, 5).join(', ')}${ids.length > 5 ? `, … (${ids.length} in all)` : ''}`
+
+/** An acknowledged row is on the primary, or its node kept it before it was rewound or cloned. */
+function keptSomewhere({ runs, kept }: RoundEvidence): string[] {
+  const lost = runs.flatMap(({ lostIds }) => lostIds)
+  const isKept = kept.some(({ records }) => records === null || records > 0)
+  return lost.length === 0 || isKept ? [] : [`no node keeps the writes that are gone: ${some(lost)}`]
+}
 
 function formerRuns({ changedRuns }: RoundEvidence): string[] {
   return changedRuns.flatMap(({ run, round, missingIds, appearedIds, multipliedIds }) => [

@@ -5,6 +5,7 @@ import { readdir } from 'node:fs/promises'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { NodeStatus } from '../../cluster/node-status.ts'
 import { readUpstream, type Upstream } from '../../cluster/upstream.ts'
+import type { Kept } from '../../operations/salvage/keep.ts'
 import type { Traces } from '../../runtime/runtime.ts'
 import type { Acknowledgement } from './watcher.ts'
 import type { ChangedRun } from './ledger.ts'
@@ -49,6 +50,8 @@ export interface RoundEvidence {
   readonly isInterrupted: boolean
   readonly runs: readonly RunFindings[]
   readonly changedRuns: readonly ChangedRun[]
+  /** What nodes have kept since the round began, before a rejoin took it away. */
+  readonly kept: readonly Kept[]
   readonly acknowledgements: readonly Acknowledgement[]
   readonly expectedNodes: readonly string[]
   readonly nodes: readonly NodeStatus[]

@@ -6,6 +6,7 @@ import { standbysOf } from '../../cluster/node-status.ts'
 import { caughtUp, healthy } from '../../cluster/conditions.ts'
 import { delayReplay } from '../../operations/delay.ts'
 import { linkClients } from '../../cluster/links.ts'
+import { readKept } from '../../operations/salvage/keep.ts'
 import { rejoin } from '../../operations/rejoin.ts'
 import { up } from '../../operations/up.ts'
 import { interrupted, isLabError, LabError, messageOf, originOf, throwIfInterrupted } from '../../errors.ts'
@@ -59,6 +60,7 @@ const HEAL_TIMEOUT_MS = 180_000
 /** Plays a round from a cluster that is well to its evidence. Never throws: what goes wrong is part of the round. */
 export async function playRound(setting: RoundSetting, plan: Plan): Promise<RoundRun> {
   const histories: Histories = {}
+  const startedAt = new Date().toISOString()
   const watcher = new Watcher(setting.cluster)
   let acted: Acted | undefined
   let evidence: RoundEvidence | undefined
@@ -68,7 +70,10 @@ export async function playRound(setting: RoundSetting, plan: Plan): Promise<Roun
     acted = await act(setting, plan, histories)
     // An interruption has ended the action; the healing it must wait for.
     histories.healing = await heal(setting, { plan, old: before.name })
-    evidence = await readEvidence(setting, { plan, histories, watcher, timelineBefore: before.timeline, ...acted })
+    evidence = await readEvidence(setting, {
+      ...{ plan, histories, watcher, startedAt, timelineBefore: before.timeline },
+      ...acted,
+    })
   } catch (thrown) {
     error = thrown
   }
@@ -156,11 +161,13 @@ interface ReadOptions extends Acted {
   readonly histories: Histories
   readonly watcher: Watcher
   readonly timelineBefore: number
+  /** As ISO 8601 writes it. */
+  readonly startedAt: string
 }
 
 async function readEvidence(
   { cluster, ledger }: RoundSetting,
-  { plan, histories, watcher, timelineBefore, record, error }: ReadOptions,
+  { plan, histories, watcher, timelineBefore, startedAt, record, error }: ReadOptions,
 ): Promise<RoundEvidence> {
   const primary = await cluster.primary()
   const limits = { timeoutMs: STEP_TIMEOUT_MS }
@@ -181,6 +188,7 @@ async function readEvidence(
   const sessions = await settledSessions(cluster)
   return {
     ...{ plan, runs, changedRuns, timelineBefore, sessions },
+    kept: (await readKept(cluster)).filter(({ keptAt }) => keptAt >= startedAt),
     isInterrupted: isLabError(error, 'INTERRUPTED'),
     acknowledgements: [...watcher.acknowledgements],
     expectedNodes: cluster.nodes.map(({ name }) => name),

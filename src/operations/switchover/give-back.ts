@@ -58,7 +58,7 @@ export async function staysDown(
   cause: unknown,
 ): Promise<LabError> {
   const seen = describeStatus(await cluster.nodeStatus(target))
-  const fact = `${messageOf(cause)}; now ${seen}. It was told to be the primary, so ${old} stays down`
+  const fact = `${messageOf(cause)}; now ${seen}. It may have been told to be the primary, so ${old} stays down`
   return new LabError(isLabError(cause) ? cause.code : 'NODE_FAILED', fact, {
     hint: `Nothing that was acknowledged is lost. pnpm run up makes one of them the primary; pnpm run logs ${target} shows what holds it up.`,
     cause,

@@ -1,6 +1,8 @@
 /**
  * Every check of a round must be able to fail: each is given evidence that is broken in one place.
  */
+import type { Kept } from '../../../../src/operations/salvage/keep.ts'
+import { parseLsn } from '../../../../src/postgres/lsn.ts'
 import { describe, expect, test } from 'vitest'
 import { chaosChecks, judgeRound, type Terms } from '../../../../src/experiments/chaos/checks.ts'
 import type { RoundEvidence, RunFindings } from '../../../../src/experiments/chaos/evidence.ts'
@@ -22,12 +24,18 @@ const acknowledged = (node: string, timeline: number, at: number): Acknowledgeme
   ...{ node, timeline, sentAt: at, settledAt: at + 1 },
 })
 
+const kept: Kept = {
+  ...{ node: 'primary', keptAt: '2026-01-01T00:00:00.000Z', timeline: 1, forkTimeline: 1, walBytes: 128, records: 1 },
+  ...{ forkLsn: parseLsn('0/3000000'), primary: { name: 'replica1', timeline: 2 } },
+}
+
 /** Of a round in which nothing is wrong. */
 const evidenceOf = (evidence: Partial<RoundEvidence> = {}): RoundEvidence => ({
   plan: aPlan('switchover'),
   isInterrupted: false,
   runs: [aRun(), aRun({ during: 'healing' })],
   changedRuns: [],
+  kept: [kept],
   acknowledgements: [acknowledged('primary', 1, 0), acknowledged('primary', 1, 10)],
   expectedNodes: NODES,
   nodes: [aPrimary('primary', ['replica1', 'replica2']), aStandby('replica1'), aStandby('replica2')],
@@ -128,6 +136,16 @@ const BROKEN: Record<keyof typeof chaosChecks, readonly [string, Partial<RoundEv
           ...[aStandby('replica1'), aStandby('replica2')],
         ],
       },
+    ],
+  ],
+  'what is gone is kept': [
+    [
+      'no node keeps the writes that are gone: 7',
+      { plan: aPlan('crash'), kept: [], runs: [aRun({ lostIds: [7], recordedLostIds: [7] })] },
+    ],
+    [
+      'no node keeps the writes that are gone: 7',
+      { plan: aPlan('crash'), kept: [{ ...kept, records: 0 }], runs: [aRun({ lostIds: [7], recordedLostIds: [7] })] },
     ],
   ],
   'no setting is left over': [
