@@ -41,6 +41,10 @@ export type LabErrorCode = keyof typeof labErrorCodes
 /**
  * The only error the lab throws on purpose, worded as PostgreSQL words its own:
  * the message is the fact, lower case, without a full stop; the hint is a sentence that says what to do now.
+ * @example
+ * ```ts
+ * throw new LabError('USAGE', 'there is no table orders', { hint: 'Create it first.' })
+ * ```
  */
 export class LabError extends Error {
   override readonly name = 'LabError'
@@ -54,7 +58,15 @@ export class LabError extends Error {
   }
 }
 
-/** Whether `error` is a {@link LabError}, of that code if one is given. */
+/**
+ * Whether `error` is a {@link LabError}, of that code if one is given.
+ * @example
+ * ```ts
+ * await failover(cluster, 'primary', { timeoutMs: 60_000 }).catch((error: unknown) => {
+ *   if (!isLabError(error, 'NO_CANDIDATE')) throw error
+ * })
+ * ```
+ */
 export const isLabError = (error: unknown, code?: LabErrorCode): error is LabError =>
   error instanceof LabError && (code === undefined || error.code === code)
 

@@ -56,6 +56,11 @@ export interface Lab extends AsyncDisposable {
 /**
  * Reads the compose file and chooses a runtime. Starts nothing.
  * @throws LabError those of the compose file; NO_RUNTIME; IMAGE_UNAVAILABLE where Docker was asked for; USAGE
+ * @example
+ * ```ts
+ * await using lab = await openLab() // the cluster of this folder, which `pnpm run up` has brought up
+ * for (const { name, role } of await lab.cluster.status()) console.log(name, role)
+ * ```
  */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const environment = options.environment ?? process.env
@@ -174,6 +179,7 @@ export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'envi
 
 /**
  * A cluster of its own for a test: free ports, its own names, and gone without a trace when it is disposed of.
+ * @example
  * ```ts
  * await using cluster = await startTemporaryCluster({ timeoutMs: 60_000 })
  * ```

@@ -14,7 +14,21 @@ export interface Condition<T> {
 
 export type Observation<T> = { readonly met: true; readonly value: T } | { readonly met: false; readonly seen: string }
 
+/**
+ * A condition is met, and this came of it.
+ * @example
+ * ```ts
+ * const condition: Condition<number> = { what: 'the file to be there', observe: async () => met(1) }
+ * ```
+ */
 export const met = <T>(value: T): Observation<T> => ({ met: true, value })
+/**
+ * A condition is not met yet; this was seen, and is told when the time is over.
+ * @example
+ * ```ts
+ * const condition: Condition<number> = { what: 'the file to be there', observe: async () => notMet('it is not') }
+ * ```
+ */
 export const notMet = (seen: string): Observation<never> => ({ met: false, seen })
 
 export interface WaitOptions {
@@ -31,6 +45,10 @@ export interface WaitOptions {
  * Looks until the condition is met, and returns its value.
  * An error thrown by `observe` ends the wait: a condition that expects errors turns them into what it saw.
  * @throws LabError TIMEOUT, saying what was last seen; INTERRUPTED when the signal fires.
+ * @example
+ * ```ts
+ * await waitUntil(healthy(cluster), { timeoutMs: 60_000 })
+ * ```
  */
 export async function waitUntil<T>(condition: Condition<T>, options: WaitOptions): Promise<T> {
   const { timeoutMs, intervalMs = 10, signal, hint } = options

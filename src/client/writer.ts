@@ -25,7 +25,13 @@ export interface WriterOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Its rows are in this table; each run has an id of its own. */
+/**
+ * Its rows are in this table; each run has an id of its own.
+ * @example
+ * ```ts
+ * const rows = await cluster.query('replica1', `SELECT run, id FROM ${WRITES_TABLE}`)
+ * ```
+ */
 export const WRITES_TABLE = 'lab.writes'
 
 const INSERT = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ($1, $2)`
@@ -33,7 +39,14 @@ const INSERT = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ($1, $2)`
 /** One object for all: there may be millions. */
 const ACKNOWLEDGED: Outcome = { kind: 'acknowledged' }
 
-/** A client at work. Disposing of it stops it. */
+/**
+ * A client at work. Disposing of it stops it.
+ * @example
+ * ```ts
+ * await using writer = await startWriter(cluster)
+ * await writer.acknowledges(100, { timeoutMs: 10_000 })
+ * ```
+ */
 export class Writer implements AsyncDisposable {
   readonly run = randomUUID()
   readonly #cluster: Cluster
@@ -169,7 +182,16 @@ export class Writer implements AsyncDisposable {
   }
 }
 
-/** Makes the table where it is missing, and starts a client. @throws LabError NO_PRIMARY and the like */
+/**
+ * Makes the table where it is missing, and starts a client. @throws LabError NO_PRIMARY and the like
+ * @example
+ * ```ts
+ * await using writer = await startWriter(cluster, { ratePerSecond: 200 })
+ * await crash(cluster, 'primary')
+ * await failover(cluster, 'primary', { timeoutMs: 60_000 })
+ * const history = await writer.stop()
+ * ```
+ */
 export async function startWriter(cluster: Cluster, options: WriterOptions = {}): Promise<Writer> {
   const primary = await cluster.primary(options.signal)
   await using session = await cluster.connect(primary.name, { signal: options.signal })
@@ -183,7 +205,15 @@ export async function startWriter(cluster: Cluster, options: WriterOptions = {})
   return writer
 }
 
-/** What is in the table of that run, on the node that is the primary now. */
+/**
+ * What is in the table of that run, on the node that is the primary now.
+ * @example
+ * ```ts
+ * const writer = await startWriter(cluster)
+ * const { run } = await writer.stop()
+ * const survivors = await readSurvivors(cluster, run)
+ * ```
+ */
 export async function readSurvivors(cluster: Cluster, run: string, signal?: AbortSignal): Promise<Survivors> {
   const primary = await cluster.primary(signal)
   await using session = await cluster.connect(primary.name, { signal })

@@ -44,6 +44,13 @@ export interface Refusal {
 /** A server that takes longer to answer a question about its state counts as unreachable. */
 const STATUS_TIMEOUT_MS = 3_000
 
+/**
+ * The servers of one topology on one runtime: who they are now, and connections to them.
+ * @example
+ * ```ts
+ * const [row] = await cluster.query<{ count: string }>('replica1', 'SELECT count(*) FROM lab.writes')
+ * ```
+ */
 export class Cluster implements AsyncDisposable {
   readonly runtime: Runtime
   /** What this process has put in front of the nodes and between them: see links.ts. */

@@ -8,7 +8,13 @@ import { met, notMet, type Condition, type Observation } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
 import { primaryOf, type NodeStatus, type PrimaryStatus, type StandbyStatus } from './node-status.ts'
 
-/** `name` streams from `from`, on its timeline, and `from` says so too: the primary, or a standby that `name` cascades from. */
+/**
+ * `name` streams from `from`, on its timeline, and `from` says so too: the primary, or a standby that `name` cascades from.
+ * @example
+ * ```ts
+ * await waitUntil(streaming(cluster, 'replica2', 'replica1'), { timeoutMs: 10_000 })
+ * ```
+ */
 export function streaming(cluster: Cluster, name: string, from: string): Condition<StandbyStatus> {
   return {
     what: `${name} to stream from ${from}`,
@@ -53,7 +59,13 @@ export async function isHeldBack(cluster: Cluster, standby: StandbyStatus, signa
 const HELD_BACK = `SELECT FROM pg_stat_activity
 WHERE backend_type = 'startup' AND wait_event IN ('RecoveryApplyDelay', 'RecoveryPause')`
 
-/** `name` answers in that role. */
+/**
+ * `name` answers in that role.
+ * @example
+ * ```ts
+ * await waitUntil(hasRole(cluster, 'replica1', 'primary'), { timeoutMs: 10_000 })
+ * ```
+ */
 export function hasRole<R extends 'primary' | 'standby'>(
   cluster: Cluster,
   name: string,
@@ -72,7 +84,14 @@ export function hasRole<R extends 'primary' | 'standby'>(
 const isOf = <R extends NodeStatus['role']>(status: NodeStatus, role: R): status is Extract<NodeStatus, { role: R }> =>
   status.role === role
 
-/** `name` has replayed everything up to `lsn`. */
+/**
+ * `name` has replayed everything up to `lsn`.
+ * @example
+ * ```ts
+ * const { currentLsn } = await cluster.primary()
+ * await waitUntil(caughtUp(cluster, 'replica1', currentLsn), { timeoutMs: 10_000 })
+ * ```
+ */
 export function caughtUp(cluster: Cluster, name: string, lsn: Lsn): Condition<StandbyStatus> {
   return {
     what: `${name} to replay ${formatLsn(lsn)}`,
@@ -121,7 +140,13 @@ export function primaryAmong(all: readonly NodeStatus[]): Observation<PrimarySta
   }
 }
 
-/** The primary, when every other node streams from it, or has a delay which keeps it from asking. */
+/**
+ * The primary, when every other node streams from it, or has a delay which keeps it from asking.
+ * @example
+ * ```ts
+ * const primary = await waitUntil(healthy(cluster), { timeoutMs: 60_000 })
+ * ```
+ */
 export function healthy(cluster: Cluster): Condition<PrimaryStatus> {
   return {
     what: 'one primary and every other node streaming from it',

@@ -19,6 +19,10 @@ import { readConninfo } from './upstream.ts'
  * Puts a link in front of every node: what connects from now on through {@link Cluster.clientEndpoint}, as writers do, goes
  * over it. The lab itself goes on connecting directly, so it sees what its clients do not. Disposing of what it returns
  * resets the connections that go over the links.
+ * @example
+ * ```ts
+ * await using _links = await linkClients(cluster) // then blackHole, slowNetwork towards the clients
+ * ```
  */
 export async function linkClients(cluster: Cluster): Promise<AsyncDisposable> {
   const { clients } = cluster.links
@@ -36,6 +40,10 @@ export async function linkClients(cluster: Cluster): Promise<AsyncDisposable> {
  * Disposing of what it returns puts primary_conninfo back everywhere, also on a node that is down by then.
  * @throws LabError UNSUPPORTED_FAULT where the nodes cannot reach this process; NOT_READY when a standby's replay is held up;
  * UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await using _links = await linkPeers(cluster, { timeoutMs: 60_000 }) // then isolate, slowNetwork
+ * ```
  */
 export async function linkPeers(cluster: Cluster, options: ChangeOptions): Promise<AsyncDisposable> {
   return await cluster.links.peers.hold(resources => placeBetween(cluster, resources, options))

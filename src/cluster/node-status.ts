@@ -21,7 +21,13 @@ export type UnreachableStatus = NodeAddress & {
 }
 export type NodeStatus = PrimaryStatus | StandbyStatus | UnreachableStatus
 
-/** The one primary among them. @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING */
+/**
+ * The one primary among them. @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING
+ * @example
+ * ```ts
+ * const { name, timeline } = primaryOf(await cluster.status())
+ * ```
+ */
 export function primaryOf(all: readonly NodeStatus[]): PrimaryStatus {
   const [primary, ...more] = all.filter(status => status.role === 'primary')
   if (more.length > 0) {
@@ -48,6 +54,13 @@ export function primaryOf(all: readonly NodeStatus[]): PrimaryStatus {
   )
 }
 
+/**
+ * Those of them that answer as standbys.
+ * @example
+ * ```ts
+ * const delayed = standbysOf(await cluster.status()).filter(standby => standby.recoveryMinApplyDelayMs > 0)
+ * ```
+ */
 export const standbysOf = (all: readonly NodeStatus[]): StandbyStatus[] =>
   all.filter(status => status.role === 'standby')
 

@@ -26,6 +26,10 @@ export interface ChangeOptions {
 /**
  * Changes settings that need no restart, and returns when the server has taken them over.
  * @throws LabError UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await changeSettings(cluster, 'primary', { settings: { work_mem: '8MB' }, timeoutMs: 10_000 })
+ * ```
  */
 export async function changeSettings(
   cluster: Cluster,

@@ -13,6 +13,11 @@ import { FORMER, restoreSettings, type ChangeOptions, type Settings } from './se
  * As `changeSettings`, until it is disposed of: then they are what ALTER SYSTEM had made of them before, also after Ctrl-C, and
  * after a SIGKILL with the next `up`.
  * @throws LabError UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * const settings = { max_standby_streaming_delay: '0' }
+ * await using _changed = await temporarySettings(cluster, 'replica1', { settings, timeoutMs: 10_000 })
+ * ```
  */
 export async function temporarySettings(
   cluster: Cluster,

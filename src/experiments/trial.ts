@@ -32,7 +32,14 @@ export type Disturbance = FailoverFault | 'switchover'
 /** A compromise: the lag at the fault is at most so old, and 300 looks a second cost the writes little (`pnpm run bench`, sampling). */
 const LOOK_EVERY_MS = 10
 
-/** A client at work on a cluster that is well, until {@link Trial.finish}. Disposing of it ends the client. */
+/**
+ * A client at work on a cluster that is well, until {@link Trial.finish}. Disposing of it ends the client.
+ * @example
+ * ```ts
+ * await using trial = await startTrial(cluster)
+ * const { name } = trial.oldPrimary
+ * ```
+ */
 export class Trial implements AsyncDisposable {
   readonly oldPrimary: PrimaryStatus
   readonly writer: Writer
@@ -129,7 +136,14 @@ interface TrialParts {
   readonly resources: AsyncDisposable
 }
 
-/** Starts a client, and looks at every node's position from now on. @throws LabError NO_PRIMARY and the like */
+/**
+ * Starts a client, and looks at every node's position from now on. @throws LabError NO_PRIMARY and the like
+ * @example
+ * ```ts
+ * await using trial = await startTrial(cluster)
+ * await trial.writer.acknowledges(100, { timeoutMs: 10_000 })
+ * ```
+ */
 export async function startTrial(cluster: Cluster, options: WriterOptions = {}): Promise<Trial> {
   const { signal } = options
   const all = await cluster.status(signal)
@@ -191,7 +205,14 @@ export interface WholeTrial extends TrialResult {
   readonly steady: { readonly from: number; readonly to: number }
 }
 
-/** A whole trial, from a cluster that is well to the record. The old primary stays down: up brings it back. */
+/**
+ * A whole trial, from a cluster that is well to the record. The old primary stays down: up brings it back.
+ * @example
+ * ```ts
+ * const { record } = await runTrial(cluster, { fault: 'crash', timeoutMs: 60_000 })
+ * console.log(record.writes, record.outageMs, record.verdict)
+ * ```
+ */
 export async function runTrial(cluster: Cluster, options: RunTrialOptions): Promise<WholeTrial> {
   const { cutMs = 0, steadyWrites = 0, timeoutMs, signal } = options
   await using trial = await startTrial(cluster, options)

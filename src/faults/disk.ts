@@ -22,6 +22,10 @@ const MOST_BYTES = 8 * 1024 ** 3
  * for WAL stays up and receives nothing. A server that lacks the room at a worse moment ends itself (a primary that cannot
  * write WAL does): up brings it back when there is room.
  * @throws LabError UNSUPPORTED_FAULT unless the node has a small filesystem of its own; NODE_FAILED
+ * @example
+ * ```ts
+ * await using _full = await fillDisk(cluster, 'replica1')
+ * ```
  */
 export async function fillDisk(
   cluster: Cluster,

@@ -27,6 +27,11 @@ export interface IsolateOptions extends ChangeOptions {
  * One way is one way for what the servers say; the acknowledgements of TCP below still come back, as they would not on a
  * network that loses packets one way.
  * @throws LabError UNSUPPORTED_FAULT, UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await using _links = await linkPeers(cluster, { timeoutMs: 60_000 })
+ * await using _isolated = await isolate(cluster, 'primary', { timeoutMs: 60_000 })
+ * ```
  */
 export async function isolate(
   cluster: Cluster,
@@ -97,6 +102,11 @@ export interface BlackHoleOptions {
  * Bytes between a node and the clients vanish: connections stay open and get no answer, and so do new ones. Concerns what
  * connects over the links of linkClients. Healed, what was sent meanwhile arrives, late, as from retransmission.
  * @throws LabError USAGE without links
+ * @example
+ * ```ts
+ * await using _links = await linkClients(cluster)
+ * await using _silent = await blackHole(cluster, 'primary')
+ * ```
  */
 export async function blackHole(
   cluster: Cluster,
@@ -122,6 +132,11 @@ export interface SlowOptions extends ChangeOptions {
 /**
  * Makes the way between a node and its peers, or the clients that connect over the links of linkClients, slow.
  * @throws LabError USAGE without links, or for a speed that there is not; UNSUPPORTED_FAULT, UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await using _links = await linkPeers(cluster, { timeoutMs: 60_000 })
+ * await using _slow = await slowNetwork(cluster, 'replica1', { towards: 'peers', latencyMs: 50, timeoutMs: 60_000 })
+ * ```
  */
 export async function slowNetwork(
   cluster: Cluster,

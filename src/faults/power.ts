@@ -20,12 +20,24 @@ export const faultMeanings: Readonly<Record<FailoverFault, string>> = {
   stop: 'A fast shutdown: clients are told, and the standbys get everything before it ends.',
 }
 
-/** SIGKILL to every process of the node; returns when they are gone. */
+/**
+ * SIGKILL to every process of the node; returns when they are gone.
+ * @example
+ * ```ts
+ * await crash(cluster, (await cluster.primary()).name)
+ * ```
+ */
 export async function crash(cluster: Cluster, node: string): Promise<void> {
   cluster.emit({ kind: 'command', node, text: await cluster.runtime.crash(node) })
 }
 
-/** A fast shutdown; returns when every process of the node is gone. */
+/**
+ * A fast shutdown; returns when every process of the node is gone.
+ * @example
+ * ```ts
+ * await shutDown(cluster, (await cluster.primary()).name)
+ * ```
+ */
 export async function shutDown(cluster: Cluster, node: string, signal?: AbortSignal): Promise<void> {
   cluster.emit({ kind: 'command', node, text: await cluster.runtime.stop(node, 'fast', { signal }) })
 }
@@ -47,6 +59,10 @@ export async function inflict(
 /**
  * Every process of the node stands still when it returns; disposing of what it returns lets them go on, those that are left.
  * @throws LabError NOT_RUNNING
+ * @example
+ * ```ts
+ * await using _frozen = await freeze(cluster, 'replica1')
+ * ```
  */
 export async function freeze(cluster: Cluster, node: string): Promise<AsyncDisposable> {
   const { name } = cluster.node(node)

@@ -16,6 +16,10 @@ import { readConninfo } from '../cluster/upstream.ts'
  * Cuts standbys from WAL, and returns when none receives any more. Disposing of what it returns lets each look for the primary
  * again; it does not wait until one is found.
  * @throws LabError UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await using _cut = await cutFromWal(cluster, ['replica1', 'replica2'], { timeoutMs: 10_000 })
+ * ```
  */
 export async function cutFromWal(
   cluster: Cluster,

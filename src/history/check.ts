@@ -33,7 +33,16 @@ export interface Findings {
   readonly why: string
 }
 
-/** Judges a history by the survivors. `faultHappened` false makes the verdict unknown: nothing was put to the test. */
+/**
+ * Judges a history by the survivors. `faultHappened` false makes the verdict unknown: nothing was put to the test.
+ * @example
+ * ```ts
+ * const writer = await startWriter(cluster)
+ * const history = await writer.stop()
+ * const survivors = await readSurvivors(cluster, history.run)
+ * const { verdict, lostIds } = checkHistory(history, survivors, { faultHappened: false })
+ * ```
+ */
 export function checkHistory(
   history: History,
   survivors: Survivors,

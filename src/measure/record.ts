@@ -74,7 +74,14 @@ export interface FailoverEvidence extends Pick<
   readonly survivors: Survivors
 }
 
-/** Draws up the record from what was done, what the client was told, and what is in the database now. */
+/**
+ * Draws up the record from what was done, what the client was told, and what is in the database now.
+ * @example
+ * ```ts
+ * const { record, history } = await runTrial(cluster, { fault: 'crash', timeoutMs: 60_000 })
+ * console.log(record.verdict, record.lostIds, history.writes.length)
+ * ```
+ */
 export function failoverRecord({ failover, history, survivors, ...setting }: FailoverEvidence): FailoverRecord {
   const findings = checkHistory(history, survivors, { faultHappened: true })
   const outage = measureOutage(history, failover)

@@ -45,6 +45,10 @@ export interface Following {
  * happen in time, it follows again whom it followed before.
  * @throws LabError USAGE when it would follow itself, also through others; UNKNOWN_NODE when there is no such standby;
  * UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await cascade(cluster, 'replica2', { from: 'replica1', timeoutMs: 60_000 })
+ * ```
  */
 export async function cascade(cluster: Cluster, node: string, options: CascadeOptions): Promise<Following> {
   const { from, signal } = options

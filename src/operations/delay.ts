@@ -28,6 +28,10 @@ export interface DelayOptions extends ChangeOptions {
  * Lets a standby apply transactions later than it receives them, from now on and after restarts, until it is cloned, rewound
  * or promoted.
  * @throws LabError UNKNOWN_NODE when it is the primary; UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await delayReplay(cluster, 'replica2', { byMs: 60_000, timeoutMs: 10_000 })
+ * ```
  */
 export async function delayReplay(
   cluster: Cluster,
@@ -49,6 +53,10 @@ const standbyNow = async (cluster: Cluster, name: string, signal: AbortSignal | 
  * Pauses replay on a standby; it goes on receiving. Returns when nothing more is applied. Disposing of what it returns lets
  * replay go on, also after Ctrl-C.
  * @throws LabError UNKNOWN_NODE when it is the primary; UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * await using _paused = await pauseReplay(cluster, 'replica1', { timeoutMs: 10_000 })
+ * ```
  */
 export async function pauseReplay(cluster: Cluster, node: string, options: ChangeOptions): Promise<AsyncDisposable> {
   const { name } = cluster.node(node)
@@ -65,6 +73,11 @@ export async function pauseReplay(cluster: Cluster, node: string, options: Chang
  * pg_waldump finds by its lock. A restart is needed for it. Disposing of what it returns restarts the standby once more,
  * with the delay that it had, also after Ctrl-C.
  * @throws LabError UNKNOWN_NODE when it is the primary; UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * const { currentLsn } = await cluster.primary()
+ * await using _stands = await replayUntil(cluster, 'replica2', { lsn: currentLsn, timeoutMs: 60_000 })
+ * ```
  */
 export async function replayUntil(
   cluster: Cluster,
@@ -115,6 +128,10 @@ const answers = (cluster: Cluster, name: string): Condition<undefined> => ({
 /**
  * Lets replay go on. Does nothing to a node that is down, or is no standby any more: neither has anything paused.
  * Nor to one that stands at a recovery target: there it would end recovery, and be a second primary.
+ * @example
+ * ```ts
+ * await resumeReplay(cluster, 'replica1')
+ * ```
  */
 export async function resumeReplay(cluster: Cluster, node: string): Promise<void> {
   try {

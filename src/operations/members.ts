@@ -29,6 +29,10 @@ export interface AddReplicaOptions {
  * Adds a standby like the first one of the compose file, and returns when it streams. `cluster` knows it from then on, and so
  * does every later command, until it is removed or the cluster is ended. When it fails, nothing of it is left.
  * @throws LabError USAGE for a name that cannot be, or an eleventh replica; NO_PRIMARY, PORT_IN_USE, CLONE_FAILED, TIMEOUT
+ * @example
+ * ```ts
+ * const { name } = await addReplica(cluster, { timeoutMs: 60_000 })
+ * ```
  */
 export async function addReplica(cluster: Cluster, options: AddReplicaOptions): Promise<StandbyStatus> {
   const { runtime } = cluster
@@ -67,6 +71,10 @@ export interface RemoveReplicaOptions {
  * Removes a standby that was added: its server, its data, its slot.
  * @throws LabError NOT_REMOVABLE for the primary, for a node of the compose file, and for one that others depend on;
  * UNKNOWN_NODE, NO_PRIMARY, TIMEOUT
+ * @example
+ * ```ts
+ * await removeReplica(cluster, 'replica3', { timeoutMs: 60_000 })
+ * ```
  */
 export async function removeReplica(cluster: Cluster, node: string, options: RemoveReplicaOptions): Promise<void> {
   const { name } = cluster.node(node)

@@ -27,6 +27,10 @@ export interface RecoveredTable {
 /**
  * Makes the table anew on the primary, with the rows that the standby has, in one transaction.
  * @throws LabError USAGE when the standby has no such table, or the primary has one; NOT_READY when the drop's lock is applied already; NO_PRIMARY, UNREACHABLE, INTERRUPTED
+ * @example
+ * ```ts
+ * await recoverTable(cluster, { table: 'public.orders', from: 'replica2', timeoutMs: 60_000 })
+ * ```
  */
 export async function recoverTable(cluster: Cluster, options: RecoverTableOptions): Promise<RecoveredTable> {
   const { table, signal } = options

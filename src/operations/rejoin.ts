@@ -38,6 +38,10 @@ export interface RejoinOptions {
  * Brings `node` back as a standby of today's primary. It is stopped first if it runs.
  * @throws LabError USAGE when it is the primary; SALVAGE_FAILED when what only it has can be neither read nor kept; TIMEOUT,
  * NODE_FAILED, CLONE_FAILED, NO_PRIMARY
+ * @example
+ * ```ts
+ * const { by, why } = await rejoin(cluster, 'primary', { timeoutMs: 60_000 })
+ * ```
  */
 export async function rejoin(cluster: Cluster, name: string, options: RejoinOptions): Promise<Rejoined> {
   const { runtime } = cluster

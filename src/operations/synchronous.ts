@@ -28,7 +28,13 @@ export interface SynchronousState {
   readonly syncStates: Readonly<Record<string, string>>
 }
 
-/** @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING */
+/**
+ * @throws LabError NO_PRIMARY, SPLIT_BRAIN, NOT_RUNNING
+ * @example
+ * ```ts
+ * const { synchronousStandbyNames, syncStates } = await readSynchronous(cluster)
+ * ```
+ */
 export async function readSynchronous(cluster: Cluster, signal?: AbortSignal): Promise<SynchronousState> {
   return stateOf(await cluster.primary(signal))
 }
@@ -44,6 +50,11 @@ const stateOf = (primary: PrimaryStatus): SynchronousState => ({
 /**
  * Sets both on every node, also on one that is down, and returns when the primary waits for a standby.
  * @throws LabError NOT_READY when no standby streams, because then every write would wait for ever; NO_PRIMARY, TIMEOUT
+ * @example
+ * ```ts
+ * const setting = { standbys: 'one', synchronousCommit: 'remote_apply' } as const
+ * await changeSynchronous(cluster, setting, { timeoutMs: 60_000 })
+ * ```
  */
 export async function changeSynchronous(
   cluster: Cluster,
@@ -75,7 +86,14 @@ async function setSynchronous(
   return await waitUntil(inEffect(cluster, standbys), { timeoutMs, signal })
 }
 
-/** As {@link changeSynchronous}, until it is disposed of: then every node has what the primary had before, also after Ctrl-C. */
+/**
+ * As {@link changeSynchronous}, until it is disposed of: then every node has what the primary had before, also after Ctrl-C.
+ * @example
+ * ```ts
+ * const setting = { standbys: 'quorum', synchronousCommit: 'on' } as const
+ * await using _synchronous = await temporarySynchronous(cluster, setting, { timeoutMs: 60_000 })
+ * ```
+ */
 export async function temporarySynchronous(
   cluster: Cluster,
   setting: Synchronous,

@@ -43,6 +43,10 @@ export interface UpOptions {
  * Starts what does not run, lets the node with the most advanced history be the primary (see {@link choosePrimary}), and brings
  * everything else back as its standbys. What only one node has is kept. Does nothing to a cluster that is well.
  * @throws LabError TIMEOUT, NODE_FAILED, CLONE_FAILED, PORT_IN_USE, WRONG_PASSWORD, OTHER_CLUSTER, and what the runtime throws
+ * @example
+ * ```ts
+ * const primary = await up(cluster, { timeoutMs: 180_000 })
+ * ```
  */
 export async function up(cluster: Cluster, { timeoutMs, keep, signal }: UpOptions): Promise<PrimaryStatus> {
   const deadline = performance.now() + timeoutMs

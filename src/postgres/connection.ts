@@ -41,7 +41,14 @@ export interface QueryOptions {
 
 type Row = Record<string, unknown>
 
-/** An open connection. Errors of statements are node-postgres' own, with PostgreSQL's SQLSTATE as `code`. */
+/**
+ * An open connection. Errors of statements are node-postgres' own, with PostgreSQL's SQLSTATE as `code`.
+ * @example
+ * ```ts
+ * await using session = await cluster.connect('primary')
+ * await session.query('SELECT $1::int AS n', [1])
+ * ```
+ */
 export class Session implements AsyncDisposable {
   readonly #client: pg.Client
   readonly #lost = new AbortController()

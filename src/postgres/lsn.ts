@@ -11,18 +11,36 @@ export type Lsn = bigint & { readonly [lsnBrand]: true }
 
 const LSN_PATTERN = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i
 
-/** Reads PostgreSQL's text form, two hexadecimal halves: `0/3000148`. @throws LabError USAGE if it is not one. */
+/**
+ * Reads PostgreSQL's text form, two hexadecimal halves: `0/3000148`. @throws LabError USAGE if it is not one.
+ * @example
+ * ```ts
+ * parseLsn('16/B374D848') < parseLsn('17/0') // true
+ * ```
+ */
 export function parseLsn(text: string): Lsn {
   const halves = LSN_PATTERN.exec(text)
   if (halves === null) throw new LabError('USAGE', `"${text}" is not an LSN`, { hint: 'It looks like 0/3000148.' })
   return ((BigInt(`0x${halves[1]}`) << 32n) | BigInt(`0x${halves[2]}`)) as Lsn
 }
 
-/** PostgreSQL's text form, upper case, without leading zeros: `0/3000148`. */
+/**
+ * PostgreSQL's text form, upper case, without leading zeros: `0/3000148`.
+ * @example
+ * ```ts
+ * formatLsn(parseLsn('0/3000060')) // '0/3000060'
+ * ```
+ */
 export const formatLsn = (lsn: Lsn): string =>
   `${(lsn >> 32n).toString(16).toUpperCase()}/${(lsn & 0xffff_ffffn).toString(16).toUpperCase()}`
 
-/** How many bytes `behind` is short of `ahead`; 0 if it is not behind. As pg_wal_lsn_diff, but never negative. */
+/**
+ * How many bytes `behind` is short of `ahead`; 0 if it is not behind. As pg_wal_lsn_diff, but never negative.
+ * @example
+ * ```ts
+ * bytesBehind(parseLsn('0/3000100'), parseLsn('0/3000000')) // 256
+ * ```
+ */
 export const bytesBehind = (ahead: Lsn, behind: Lsn): number => (ahead > behind ? Number(ahead - behind) : 0)
 
 /**

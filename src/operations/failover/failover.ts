@@ -41,6 +41,12 @@ export interface Failover {
  * Replaces `oldPrimary`, which must be down, by a standby.
  * @throws LabError NOT_FENCED when the old primary still accepts writes; NOT_READY when another node does; NO_CANDIDATE; TIMEOUT when the promotion does not
  * happen in time; UNKNOWN_NODE
+ * @example
+ * ```ts
+ * const { name } = await cluster.primary()
+ * await crash(cluster, name)
+ * const { newPrimary, timeline } = await failover(cluster, name, { timeoutMs: 60_000 })
+ * ```
  */
 export async function failover(cluster: Cluster, oldPrimary: string, options: FailoverOptions): Promise<Failover> {
   const { timeoutMs, signal } = options

@@ -38,6 +38,10 @@ export async function findToSalvage(cluster: Cluster, name: string, options: Scr
  * Compares every table with a primary key with today's primary. What the node keeps is read while it runs; its data only while
  * it is stopped.
  * @throws LabError USAGE when there is nothing to read; SALVAGE_FAILED, NO_PRIMARY, TIMEOUT, INTERRUPTED
+ * @example
+ * ```ts
+ * const { tables, rows } = await compareWithPrimary(cluster, 'primary', { timeoutMs: 300_000 })
+ * ```
  */
 export async function compareWithPrimary(cluster: Cluster, name: string, options: ScriptOptions): Promise<Compared> {
   const primary = await cluster.primary(options.signal)

@@ -72,6 +72,11 @@ const unescape = (field: string): string => field.replaceAll('\\\\', '\\')
 /**
  * A script for psql, which may run twice: it inserts what is missing, unless something with that key has come since; what was
  * changed or deleted is told in comments, and left to who knows the data.
+ * @example
+ * ```ts
+ * const compared = await compareWithPrimary(cluster, 'primary', { timeoutMs: 300_000 })
+ * const sql = comparisonScript(compared, ['what the old primary had'])
+ * ```
  */
 export function comparisonScript({ rows, columns }: Comparison, header: readonly string[]): string {
   const statements = rows.map(difference => {

@@ -64,7 +64,13 @@ export async function keep(cluster: Cluster, past: PastFork, { by, signal }: Kee
   return kept
 }
 
-/** What each node keeps, in their order; a node's own alone, if it is named. */
+/**
+ * What each node keeps, in their order; a node's own alone, if it is named.
+ * @example
+ * ```ts
+ * for (const { node, records, keptAt } of await readKept(cluster)) console.log(node, records, keptAt)
+ * ```
+ */
 export async function readKept(cluster: Cluster, node?: string): Promise<readonly Kept[]> {
   const nodes = node === undefined ? cluster.nodes.map(({ name }) => name) : [cluster.node(node).name]
   return (await Promise.all(nodes.map(name => readKeptOf(cluster, name)))).flat()

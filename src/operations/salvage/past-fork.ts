@@ -56,6 +56,11 @@ export interface PastForkOptions extends ScriptOptions {
  * is on the primary's own timeline and not ahead. The names are asked of the node itself, because the primary may have given
  * the same filenodes to relations of its own.
  * @throws LabError SALVAGE_FAILED when it runs, or a rejoin was interrupted half way; NO_PRIMARY, UNREACHABLE, TIMEOUT
+ * @example
+ * ```ts
+ * const past = await readPastFork(cluster, 'primary', { timeoutMs: 60_000 })
+ * console.log(past?.walBytes, past?.relations)
+ * ```
  */
 export async function readPastFork(
   cluster: Cluster,

@@ -34,11 +34,12 @@ export interface SalvageOptions extends ScriptOptions {
 /**
  * Writes the rows of lab.writes that a stopped node has and today's primary has not into a file that psql can replay there.
  * The file is there whole or not at all, and the node is as it was before. Rows are compared by all their columns.
+ * @throws LabError SALVAGE_FAILED, USAGE when the file is there or cannot be written, NO_PRIMARY, TIMEOUT, INTERRUPTED
+ * @example
  * ```ts
  * const past = await readPastFork(cluster, 'primary', { timeoutMs: 60_000 })
  * if (past !== null) await salvage(cluster, past, { file: 'lost.sql', timeoutMs: 60_000 })
  * ```
- * @throws LabError SALVAGE_FAILED, USAGE when the file is there or cannot be written, NO_PRIMARY, TIMEOUT, INTERRUPTED
  */
 export async function salvage(
   cluster: Cluster,

@@ -44,6 +44,12 @@ export async function runSalvageScript(
  * A command line that opens psql on what the node keeps, or on its data while it is stopped: in a server apart, read-only, which
  * ends with it.
  * @throws LabError SALVAGE_FAILED when the node runs, or there is no psql
+ * @example
+ * ```ts
+ * const { past, from } = await compareWithPrimary(cluster, 'primary', { timeoutMs: 300_000 })
+ * const what = { timeline: past.timeline, onKept: from === 'kept', terminal: true }
+ * const { argv, environment } = await salvagePsql(cluster, 'primary', what)
+ * ```
  */
 export async function salvagePsql(
   cluster: Cluster,

@@ -49,6 +49,10 @@ const CATCH_UP_MS = 5_000
  * @throws LabError NOT_READY when a check fails, and nothing was changed; ABORTED, or INTERRUPTED, when it was given up after the
  * shutdown, and the old primary goes on; UNKNOWN_NODE, UNREACHABLE, NO_PRIMARY; TIMEOUT, NODE_FAILED when it is not known
  * whether the target is the primary, so that the old one stays down
+ * @example
+ * ```ts
+ * const { newPrimary } = await switchover(cluster, { to: 'replica1', timeoutMs: 60_000 })
+ * ```
  */
 export async function switchover(cluster: Cluster, options: SwitchoverOptions): Promise<Switchover> {
   const { catchUpMs = CATCH_UP_MS, timeoutMs, signal } = options
