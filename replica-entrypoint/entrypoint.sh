@@ -11,6 +11,8 @@
 set -euo pipefail
 # The server's own psql: Debian's, which is found first, is a program in Perl that looks for it, each time.
 PATH=$(dirname "$(command -v postgres)"):$PATH
+# shellcheck source=sessions.sh
+. "${BASH_SOURCE%/*}/sessions.sh"
 # shellcheck source=slots.sh
 . "${BASH_SOURCE%/*}/slots.sh"
 # shellcheck source=start-writable.sh
@@ -35,6 +37,7 @@ main() {
 }
 
 serve() {
+  unset PGOPTIONS
   # shellcheck disable=SC2086  # empty means: no word at all
   exec ${IMAGE_ENTRYPOINT-docker-entrypoint.sh} "$@" --cluster_name="$NODE_NAME" --primary_slot_name="$NODE_NAME"
 }
@@ -142,7 +145,7 @@ clone() {
   # What --write-recovery-conf writes is the same on every node (cluster_name is the application_name), because pg_rewind
   # copies it from one node to another.
   # --no-clean: a full disk is still full when it is looked at. In the background, because a trap waits for no child.
-  pg_basebackup -d "$PRIMARY_CONNINFO" --no-password --pgdata "$scratch" --slot "$NODE_NAME" \
+  env -u PGOPTIONS pg_basebackup -d "$PRIMARY_CONNINFO" --no-password --pgdata "$scratch" --slot "$NODE_NAME" \
     --write-recovery-conf --wal-method stream --checkpoint fast --no-sync --no-clean &
   if ! wait $!; then
     local free

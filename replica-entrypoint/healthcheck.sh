@@ -3,6 +3,8 @@
 # its peers (see start-writable.sh), is not healthy yet: `docker compose up --wait` waits with it.
 # Over TCP, because the server that the image starts for its init scripts listens on the Unix socket only.
 set -euo pipefail
+# shellcheck source=sessions.sh
+. "${BASH_SOURCE%/*}/sessions.sh"
 # shellcheck source=slots.sh
 . "${BASH_SOURCE%/*}/slots.sh"
 export PGPASSWORD=$LAB_PASSWORD PGCONNECT_TIMEOUT=3

@@ -4,6 +4,8 @@
 # While the file clone-anew is there, a start clones the node instead of trusting its data: should this be interrupted,
 # it starts neither from half-rewound data nor, for want of standby.signal, as a second primary.
 set -euo pipefail
+# shellcheck source=sessions.sh
+. "${BASH_SOURCE%/*}/sessions.sh"
 clone_anew=$(dirname "$PGDATA")/clone-anew
 touch "$clone_anew"
 # The lock file of a crashed server names a process id which another process may have by now (in a container: 1).

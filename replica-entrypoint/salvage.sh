@@ -19,6 +19,8 @@
 # and accepts no writes. No TCP, a Unix socket in a private folder, and an hba_file by which nobody may replicate from it.
 # (max_wal_senders=0 would say the same, but a standby must not have fewer than its primary had.)
 set -euo pipefail
+# shellcheck source=sessions.sh
+. "${BASH_SOURCE%/*}/sessions.sh"
 # Every job has a process group of its own, which a signal reaches as a whole.
 set -m
 
@@ -198,7 +200,7 @@ of_primary() { psql --no-psqlrc -Atqw -v ON_ERROR_STOP=1 -d "$SOURCE" "$@"; }
 
 # Sorted into files before they are compared: a query that fails in its middle must fail all, not look like fewer rows.
 lost_rows() {
-  export PGOPTIONS='-c TimeZone=UTC -c DateStyle=ISO' LC_ALL=C
+  export PGOPTIONS="$PGOPTIONS -c TimeZone=UTC" LC_ALL=C
   ask -f - <<<"$(copy_of ask)" | sort -T "$WORK" | gzip -1 >"$WORK/ours.gz"
   SOURCE=$1
   of_primary -f - <<<"$(copy_of of_primary)" | sort -T "$WORK" | gzip -1 >"$WORK/theirs.gz"
@@ -215,7 +217,7 @@ copy_of() {
 # `ours NAME KEY ROW` or `theirs NAME KEY ROW XMIN` of each row that the other has not, or has otherwise.
 differences() {
   SOURCE=$1
-  export PGOPTIONS='-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres' LC_ALL=C
+  export PGOPTIONS="$PGOPTIONS -c TimeZone=UTC" LC_ALL=C
   catalog ask >"$WORK/our-tables"
   catalog of_primary >"$WORK/their-tables"
   comm -12 "$WORK/our-tables" "$WORK/their-tables" | grep -v '^-' >"$WORK/both" || true

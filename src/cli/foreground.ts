@@ -3,6 +3,7 @@
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { withoutLibpq } from '../runtime/libpq-environment.ts'
 import type { ForegroundCommand } from '../runtime/runtime.ts'
 import type { CommandContext } from './command.ts'
 
@@ -17,7 +18,7 @@ export function runInForeground(
   terminal.idle()
   interrupt.leaveToChild()
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, ...environment }
+    const env = { ...withoutLibpq(process.env), ...environment }
     const child = spawn(file, args, { stdio: 'inherit', env, cwd, uid: account?.uid, gid: account?.gid })
     child.once('error', reject)
     child.once('close', (code, killedBy) =>

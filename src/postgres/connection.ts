@@ -3,6 +3,7 @@
  */
 import pg from 'pg'
 import { codeOf, interrupted, LabError, messageOf } from '../errors.ts'
+import { OWN_OPTIONS, ownTimeout } from './own-sessions.ts'
 
 /** A server and who connects to it. */
 export interface ServerAddress {
@@ -117,18 +118,24 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const { applicationName, connectTimeoutMs = 3000, asWalSender = false, signal } = options
   if (signal?.aborted) throw interrupted(signal.reason)
   const client = new pg.Client({
-    ...('url' in options ? { connectionString: options.url } : { ...addressOf(options), ssl: false }),
+    ...('url' in options ? { connectionString: options.url } : ownServer(options)),
     application_name: applicationName ?? 'pg-failover-lab',
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     // Known to node-postgres, and not to its types.
     ...(asWalSender ? { replication: 'database' } : {}),
   })
+  let version = '0'
+  connectionOf(client).on('parameterStatus', ({ parameterName, parameterValue }) => {
+    if (parameterName === 'server_version') version = parameterValue
+  })
   const session = new Session(client)
   const giveUp = (): void => session.destroy(new Error('interrupted'))
   signal?.addEventListener('abort', giveUp, { once: true })
   try {
     await client.connect()
+    const statement = 'url' in options ? undefined : ownTimeout(version)
+    if (statement !== undefined) await session.query(statement, [], { timeoutMs: connectTimeoutMs })
     return session
   } catch (error) {
     streamOf(client).destroy()
@@ -139,8 +146,10 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   }
 }
 
-const addressOf = ({ host, port, user, password, database }: ServerAddress): ServerAddress => ({
+/** All that node-postgres would else read from the environment: see withoutLibpq, and own-sessions.ts. */
+const ownServer = ({ host, port, user, password, database }: ServerAddress): pg.ClientConfig => ({
   ...{ host, port, user, password, database },
+  ...{ ssl: false, options: OWN_OPTIONS, client_encoding: 'UTF8', sslnegotiation: 'postgres', replication: 'false' },
 })
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html, class 28: invalid authorization specification. */
@@ -165,9 +174,19 @@ function connectError(error: unknown, { host, port, user }: pg.Client, options: 
   })
 }
 
-/** The socket under a client: node-postgres has it, its types do not. Needed to end a connection that does not answer. */
-const streamOf = (client: pg.Client): { destroy(error?: Error): void } =>
-  (client as unknown as { connection: { stream: { destroy(error?: Error): void } } }).connection.stream
+interface Connection {
+  readonly stream: { destroy(error?: Error): void }
+  on(
+    event: 'parameterStatus',
+    listener: (status: { readonly parameterName: string; readonly parameterValue: string }) => void,
+  ): void
+}
+
+/** The connection under a client: node-postgres has it, its types do not. */
+const connectionOf = (client: pg.Client): Connection => (client as unknown as { connection: Connection }).connection
+
+/** Its socket, to end one that does not answer. */
+const streamOf = (client: pg.Client): Connection['stream'] => connectionOf(client).stream
 
 const timedOut = (timeoutMs: number): Error =>
   Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' })

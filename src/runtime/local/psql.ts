@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Topology } from '../../topology/topology.ts'
 import type { Binaries } from '../binaries.ts'
 import { run } from '../command.ts'
+import { PLAIN_CONNECTION } from '../libpq-environment.ts'
 import type { Endpoint, ForegroundCommand } from '../runtime.ts'
 
 interface PsqlOptions {
@@ -23,6 +24,6 @@ export async function psqlCommand(
   if (version.exitCode !== 0) return undefined
   return {
     argv: [installed, '-h', host, '-p', String(port), '-U', superuser.user, '-d', database, ...args],
-    environment: { PGPASSWORD: superuser.password },
+    environment: { ...PLAIN_CONNECTION, PGPASSWORD: superuser.password },
   }
 }
