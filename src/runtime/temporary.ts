@@ -4,12 +4,13 @@
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeOf, LabError, messageOf } from '../errors.ts'
+import { codeOf } from '../errors.ts'
 import type { Variables } from '../topology/interpolation.ts'
 import type { Runtime } from './runtime.ts'
+import { leaveStateFolder, makeStateFolder, unusable } from './state-folder.ts'
 
 /** How to find the cluster again. */
 export interface TemporaryNote {
@@ -31,16 +32,13 @@ const SUFFIX = '.temporary.json'
 /** Writes the note; it is there before anything else of the cluster. Removed when it is disposed of. @throws LabError STATE_INVALID */
 export async function noteTemporary(folder: string, note: TemporaryNote): Promise<AsyncDisposable> {
   const file = join(folder, `${note.project}${SUFFIX}`)
+  await makeStateFolder(folder)
   try {
-    await mkdir(folder, { recursive: true })
     // Whole or not at all: whoever sweeps may read it at any moment, and this process may end at any.
     await writeFile(`${file}.new`, JSON.stringify(note), { mode: 0o600 })
     await rename(`${file}.new`, file)
   } catch (error) {
-    throw new LabError('STATE_INVALID', `cannot write into ${folder}: ${codeOf(error) ?? messageOf(error)}`, {
-      hint: 'Name a folder of your own with LAB_STATE_DIR.',
-      cause: error,
-    })
+    throw unusable(folder, error)
   }
   return { [Symbol.asyncDispose]: () => forgetTemporary(folder, note) }
 }
@@ -71,8 +69,10 @@ async function readNote(file: string): Promise<TemporaryNote | undefined> {
 }
 
 /** Forgets a cluster that is gone. */
-export const forgetTemporary = (folder: string, { project }: TemporaryNote): Promise<void> =>
-  rm(join(folder, `${project}${SUFFIX}`), { force: true })
+export async function forgetTemporary(folder: string, { project }: TemporaryNote): Promise<void> {
+  await rm(join(folder, `${project}${SUFFIX}`), { force: true })
+  await leaveStateFolder(folder)
+}
 
 /**
  * Runs a program when this process ends without disposing of this, whatever ends it: the shell reads from a pipe of which

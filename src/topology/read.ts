@@ -67,7 +67,7 @@ export function parseTopology(
   const value = (name: string): string => required(first.environment, name, first.name)
   return {
     file,
-    project: variables['COMPOSE_PROJECT_NAME'] || (compose.name ?? 'pg-failover-lab'),
+    project: requireProjectName(variables['COMPOSE_PROJECT_NAME'] || (compose.name ?? 'pg-failover-lab')),
     nodes: [first, ...nodes.filter(n => n !== first)],
     database: value('POSTGRES_DB'),
     superuser: { user: value('POSTGRES_USER'), password: value('POSTGRES_PASSWORD') },
@@ -76,6 +76,14 @@ export function parseTopology(
     ...{ variables, text, members },
     membersFile: more === undefined ? undefined : `${JSON.stringify(more, undefined, 2)}\n`,
   }
+}
+
+/** As Compose takes it, on every runtime: https://docs.docker.com/compose/how-tos/project-name/ */
+function requireProjectName(name: string): string {
+  if (/^[a-z0-9][a-z0-9_-]*$/.test(name)) return name
+  throw new LabError('USAGE', `${JSON.stringify(name)} cannot be the name of a Compose project`, {
+    hint: 'COMPOSE_PROJECT_NAME has lower-case letters, digits, - and _, and begins with a letter or a digit.',
+  })
 }
 
 /** The same cluster with these nodes beside those of the file. @throws LabError COMPOSE_FILE_INVALID, UNKNOWN_VARIABLE */
@@ -158,10 +166,13 @@ function clientAddress(name: string, service: ComposeService): NodeSpec['client'
 }
 
 /** PGDATA must be a folder inside a named volume, so that a clone can be renamed into place. */
+/** A volume's name, as the engine takes it: locally it is a folder's. */
+const VOLUME = /^[a-zA-Z0-9][\w.-]+$/
+
 function dataDirectory(name: string, service: ComposeService): NodeSpec['data'] {
   const pgdata = required(service.environment, 'PGDATA', name)
-  const mount = service.volumes.find(({ source, target }) => /^\w/.test(source) && pgdata.startsWith(`${target}/`))
-  if (mount === undefined) {
+  const mount = service.volumes.find(({ source, target }) => VOLUME.test(source) && pgdata.startsWith(`${target}/`))
+  if (mount === undefined || /(^|\/)\.\.(\/|$)/.test(pgdata)) {
     throw invalid(
       name,
       `PGDATA (${pgdata}) is not a folder inside one of its volumes`,

@@ -2,10 +2,10 @@
  * What Docker is told of nodes that were added: Compose by a second file, and the other containers, whose environment
  * cannot change any more, by a script on their volume.
  */
-import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
-import { stateFolder } from '../state-folder.ts'
+import { leaveStateFolder, makeStateFolder, stateFolder } from '../state-folder.ts'
 
 /** Not the folder of the local runtime, which takes it for a cluster of its own. No project's name has a dot. */
 const folderOf = ({ variables, project }: Topology): string => join(stateFolder(variables), `${project}.docker`)
@@ -16,6 +16,7 @@ export const membersJson = (topology: Topology): string => join(folderOf(topolog
 export async function composeFiles(topology: Topology): Promise<readonly [string, ...string[]]> {
   if (topology.membersFile === undefined) return [topology.file]
   const path = join(folderOf(topology), 'members.compose.json')
+  await makeStateFolder(stateFolder(topology.variables))
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, topology.membersFile)
   return [topology.file, path]
@@ -24,7 +25,7 @@ export async function composeFiles(topology: Topology): Promise<readonly [string
 /** Removes both files. */
 export async function removeMembersFiles(topology: Topology): Promise<void> {
   await rm(folderOf(topology), { recursive: true, force: true })
-  await rmdir(stateFolder(topology.variables)).catch(() => undefined) // not there, or not empty
+  await leaveStateFolder(stateFolder(topology.variables))
 }
 
 /** Read by replica-entrypoint/: which nodes there are by now, instead of what the container's environment says. */

@@ -1,12 +1,13 @@
 /**
  * What the files of a node say of it: whether it has data, whether it may start, and as what.
  */
-import { readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { codeOf } from '../../errors.ts'
 import type { StartAs } from '../../postgres/start-writable.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
-import { dataOf, exists, logOf, own, pidFileOf, volumeOf, type Place } from './place.ts'
+import { leaveStateFolder } from '../state-folder.ts'
+import { dataOf, exists, logOf, pidFileOf, volumeOf, writeOwned, type Place } from './place.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 
 /** While this file is there, what is in PGDATA is half made. The last script of primary-init/ removes it. */
@@ -59,8 +60,7 @@ export async function beginInitialising(place: Place, node: NodeSpec): Promise<v
 }
 
 async function touch(place: Place, path: string, text = ''): Promise<string> {
-  await writeFile(path, text)
-  await own(place, path)
+  await writeOwned(place, path, { text })
   return `touch ${path}`
 }
 
@@ -91,5 +91,5 @@ export async function removeNode(place: Place, node: NodeSpec): Promise<void> {
 export async function removeCluster(place: Place, nodes: readonly NodeSpec[]): Promise<void> {
   for (const node of nodes) await releaseSharedMemory(dataOf(place, node))
   await rm(place.root, { recursive: true, force: true })
-  await rmdir(dirname(place.root)).catch(() => undefined) // not empty while other clusters are there
+  await leaveStateFolder(dirname(place.root))
 }

@@ -3,7 +3,7 @@
  * the database, the scripts of /docker-entrypoint-initdb.d.
  * https://github.com/docker-library/docs/blob/master/postgres/README.md#initialization-scripts
  */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { escapeIdentifier } from 'pg'
 import { LabError } from '../../errors.ts'
@@ -13,7 +13,7 @@ import { waitUntil } from '../../wait.ts'
 import { lastLines, run, type CommandOptions } from '../command.ts'
 import { parseInitSql } from './init-sql.ts'
 import { beginInitialising } from './data.ts'
-import { bindOf, dataOf, own, volumeOf } from './place.ts'
+import { bindOf, dataOf, volumeOf, writeOwned } from './place.ts'
 import { signalAll, waitUntilGone } from './processes.ts'
 import {
   nodeEnvironment,
@@ -66,8 +66,7 @@ interface Making extends InitialiseOptions {
 
 async function initdb({ host, node, topology, command }: Making): Promise<void> {
   const passwordFile = join(volumeOf(host.place, node), '.initdb-password')
-  await writeFile(passwordFile, topology.superuser.password, { mode: 0o600 })
-  await own(host.place, passwordFile)
+  await writeOwned(host.place, passwordFile, { text: topology.superuser.password, mode: 0o600 })
   const args = (node.environment['POSTGRES_INITDB_ARGS'] ?? '').split(/\s+/).filter(Boolean)
   const program = join(host.binaries.directory, 'initdb')
   const where = ['-D', dataOf(host.place, node), '-U', topology.superuser.user, `--pwfile=${passwordFile}`]

@@ -1,12 +1,13 @@
 /**
  * Where the local runtime keeps a cluster on this machine, and as whom its servers run.
  */
-import { chmod, chown, cp, mkdir, realpath, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { cp, lchown, mkdir, open, realpath, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { LabError } from '../../errors.ts'
+import { codeOf, LabError } from '../../errors.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { run } from '../command.ts'
-import { stateFolder } from '../state-folder.ts'
+import { lookAtFolder, makeStateFolder, mark, stateFolder } from '../state-folder.ts'
 
 /** The user that owns the data and runs the servers. Undefined stands for the caller. */
 export interface Account {
@@ -32,23 +33,25 @@ export const pidFileOf = (place: Place, node: NodeSpec): string => join(place.ro
 export const bindOf = (place: Place, target: string): string =>
   join(place.root, 'binds', target.slice(1).replaceAll('/', '_'))
 
-/** A Unix socket's path may have 107 bytes: https://www.postgresql.org/docs/current/runtime-config-connection.html */
-const LONGEST_SOCKET_PATH = 107
+/** Of a Unix socket, in bytes: sun_path has 108 on Linux and 104 elsewhere, with the end of the text. */
+const LONGEST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
 
 /**
  * PostgreSQL refuses to run as root, so root's servers run as another user, and below a folder that user can reach.
- * @throws LabError USAGE when the folder's path is too long for a Unix socket.
+ * @throws LabError USAGE when the folder's path is too long for a Unix socket, or what is there is not the lab's; STATE_INVALID
  */
 export async function findPlace(topology: Topology): Promise<Place> {
   const { variables, project } = topology
   const account = process.getuid?.() === 0 ? await unprivilegedAccount(variables['LAB_RUN_AS']) : undefined
   const root = join(stateFolder(variables), project)
   const sockets = join(root, 'sockets')
-  if (join(sockets, '.s.PGSQL.65535').length > LONGEST_SOCKET_PATH) {
+  if (Buffer.byteLength(join(sockets, '.s.PGSQL.65535')) > LONGEST_SOCKET_PATH) {
     throw new LabError('USAGE', `${sockets} is too long a path for PostgreSQL's Unix sockets`, {
       hint: 'Choose a shorter folder with LAB_STATE_DIR, or a shorter COMPOSE_PROJECT_NAME.',
     })
   }
+  const found = await lookAtFolder(root, account === undefined ? [] : [account.uid])
+  if (found instanceof LabError) throw found
   return { root, sockets, account }
 }
 
@@ -80,7 +83,11 @@ async function idOf(flag: '-u' | '-g', name: string): Promise<number | undefined
 
 /** Makes the folders, and fresh copies of what the compose file binds in: the servers' user may not be able to read the originals. */
 export async function preparePlace(place: Place, topology: Topology): Promise<void> {
-  for (const folder of [place.root, place.sockets]) await makeFolder(place, folder)
+  await makeStateFolder(dirname(place.root))
+  await makeFolder(place, place.root)
+  await mark(place.root)
+  await requireReachable(place)
+  await makeFolder(place, place.sockets)
   for (const node of topology.nodes) await prepareVolume(place, node)
   const binds = Object.assign({}, ...topology.nodes.map(({ binds }) => binds)) as Record<string, string>
   for (const [target, source] of Object.entries(binds)) {
@@ -89,13 +96,49 @@ export async function preparePlace(place: Place, topology: Topology): Promise<vo
   }
 }
 
+/** Root's servers run as another user, who may not pass a folder on the way. */
+async function requireReachable({ root, account }: Place): Promise<void> {
+  if (account === undefined) return
+  const { exitCode } = await run(['test', '-w', root], { environment: process.env, account, cwd: '/' })
+  if (exitCode === 0) return
+  throw new LabError('STATE_INVALID', `${account.name}, who runs the servers, cannot reach ${root}`, {
+    hint: 'Open the folders above it to that user (chmod o+x), or name another place with LAB_STATE_DIR.',
+  })
+}
+
 /** Makes the folder that stands for the node's volume. */
 export const prepareVolume = (place: Place, node: NodeSpec): Promise<void> => makeFolder(place, volumeOf(place, node))
 
-async function makeFolder(place: Place, folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  await chmod(folder, 0o700)
-  await own(place, folder)
+async function makeFolder({ account }: Place, path: string): Promise<void> {
+  await mkdir(path, { recursive: true })
+  await using folder = await openOwn(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  await folder.chmod(0o700)
+  if (account !== undefined) await folder.chown(account.uid, account.gid)
+}
+
+/**
+ * Opens what is in the cluster's folder. The servers' user could have put a symbolic link there, which root must not follow.
+ * @throws LabError STATE_INVALID when it is one
+ */
+export async function openOwn(path: string, flags: number, mode?: number): Promise<FileHandle> {
+  return await open(path, flags | constants.O_NOFOLLOW, mode).catch((error: unknown) => {
+    if (!['ELOOP', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error
+    throw new LabError('STATE_INVALID', `${path} is a symbolic link, which the lab does not make and does not follow`, {
+      hint: 'Look where it leads, and remove it.',
+      cause: error,
+    })
+  })
+}
+
+/** Writes a file that is the servers' user's. */
+export async function writeOwned(
+  { account }: Place,
+  path: string,
+  { text, mode = 0o644 }: { readonly text: string; readonly mode?: number },
+): Promise<void> {
+  await using file = await openOwn(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, mode)
+  if (account !== undefined) await file.chown(account.uid, account.gid)
+  await file.writeFile(text)
 }
 
 /** Copies a file or folder so that the servers' user can read it. */
@@ -105,12 +148,12 @@ export async function copyReadable(place: Place, source: string, target: string)
 }
 
 export async function own({ account }: Place, path: string): Promise<void> {
-  if (account !== undefined) await chown(path, account.uid, account.gid)
+  if (account !== undefined) await lchown(path, account.uid, account.gid)
 }
 
 export async function ownAll({ account }: Place, path: string): Promise<void> {
   if (account === undefined) return
-  await run(['chown', '-R', `${account.uid}:${account.gid}`, path], { environment: process.env })
+  await run(['chown', '-hR', `${account.uid}:${account.gid}`, path], { environment: process.env })
 }
 
 export const exists = (path: string): Promise<boolean> =>

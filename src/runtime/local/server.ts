@@ -2,7 +2,8 @@
  * One PostgreSQL server as a process of this machine: starting, finding and ending it.
  */
 import { spawn } from 'node:child_process'
-import { open, readFile, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '../../errors.ts'
 import { withHosts } from '../../postgres/conninfo.ts'
@@ -11,7 +12,7 @@ import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import type { Binaries } from '../binaries.ts'
 import { lastLines } from '../command.ts'
 import type { Endpoint, NodeState } from '../runtime.ts'
-import { bindOf, dataOf, logOf, pidFileOf, volumeOf, type Place } from './place.ts'
+import { bindOf, dataOf, logOf, openOwn, pidFileOf, volumeOf, type Place } from './place.ts'
 import { commandLine, processState, processTree } from './processes.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 
@@ -118,7 +119,7 @@ const notedPid = async (place: Place, node: NodeSpec): Promise<number> =>
   Number(await readFile(pidFileOf(place, node), 'utf8').catch(() => '0'))
 
 async function openLog(place: Place, node: NodeSpec): Promise<{ readonly fd: number } & AsyncDisposable> {
-  const handle = await open(logOf(place, node), 'a')
+  const handle = await openOwn(logOf(place, node), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT)
   if (place.account !== undefined) await handle.chown(place.account.uid, place.account.gid)
   return { fd: handle.fd, [Symbol.asyncDispose]: () => handle.close() }
 }

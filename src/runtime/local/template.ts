@@ -6,13 +6,13 @@
  * identifier: nothing but its address tells a server of one from the same server of another.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { codeOf, LabError } from '../../errors.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { lastLines, run } from '../command.ts'
 import type { Template } from '../runtime.ts'
-import { dataOf, exists, own, preparePlace } from './place.ts'
+import { dataOf, exists, preparePlace, writeOwned } from './place.ts'
 import { nodeEnvironment, type Host } from './server.ts'
 
 /** That of the clusters which `topology` describes, on this host. */
@@ -68,8 +68,8 @@ async function copyNode(host: Host, node: NodeSpec, template: string): Promise<v
   const file = join(scratch, 'postgresql.auto.conf')
   const lines = (await readFile(file, 'utf8')).split('\n').filter(line => !line.startsWith('primary_conninfo ='))
   const conninfo = nodeEnvironment(host, node)['PRIMARY_CONNINFO'] ?? ''
-  await writeFile(file, `${lines.join('\n')}primary_conninfo = '${conninfo.replaceAll(/['\\]/g, '$&$&')}'\n`)
-  await own(host.place, file)
+  const text = `${lines.join('\n')}primary_conninfo = '${conninfo.replaceAll(/['\\]/g, '$&$&')}'\n`
+  await writeOwned(host.place, file, { text, mode: 0o600 })
   await rename(scratch, data)
 }
 
