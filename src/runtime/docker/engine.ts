@@ -25,12 +25,11 @@ export interface Engine {
  * @throws LabError NO_RUNTIME when none answers, or there is no `docker compose`.
  */
 export async function connectEngine(variables: Variables): Promise<Engine> {
-  const host = variables['DOCKER_HOST'] || (await contextHost(variables))
+  const socketPath = socketOf(variables['DOCKER_HOST'] || (await contextHost(variables)))
   const { default: Docker } = await import('dockerode') // here: it takes longer to load than everything else together
-  const address = host?.startsWith('unix://') === true ? { socketPath: host.slice('unix://'.length) } : {}
   const engine = {
-    prompt: new Docker({ ...address, timeout: ANSWER_TIMEOUT_MS }),
-    patient: new Docker({ ...address, timeout: 0 }),
+    prompt: new Docker({ socketPath, timeout: ANSWER_TIMEOUT_MS }),
+    patient: new Docker({ socketPath, timeout: 0 }),
   }
   await ping(engine.prompt).catch((error: unknown) => {
     throw new LabError('NO_RUNTIME', `no Docker Engine answers: ${messageOf(error)}`, {
@@ -47,10 +46,27 @@ export async function connectEngine(variables: Variables): Promise<Engine> {
   return engine
 }
 
-async function contextHost(variables: Variables): Promise<string | undefined> {
+/**
+ * The socket of an engine on this machine. Elsewhere the published ports would be elsewhere, too, and dockerode and Compose,
+ * which each read addresses in their own way, might even talk to two of them.
+ * @throws LabError NO_RUNTIME for every other address
+ */
+export function socketOf(host: string): string {
+  if (host.startsWith('unix://')) return host.slice('unix://'.length)
+  throw new LabError('NO_RUNTIME', `the Docker Engine is at ${host}, and the lab needs one on this machine`, {
+    hint: 'Choose one with a Unix socket (docker context use, or DOCKER_HOST=unix:///var/run/docker.sock), or use LAB_RUNTIME=local.',
+  })
+}
+
+/** That of DOCKER_CONTEXT, or of the one in use; without the docker command, where it would look by default. */
+async function contextHost(variables: Variables): Promise<string> {
   const command = ['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'] as const
   const result = await run([...command], { environment: variables }).catch(() => undefined)
-  return result?.exitCode === 0 ? result.stdout.trim() : undefined
+  if (result === undefined) return 'unix:///var/run/docker.sock'
+  if (result.exitCode === 0) return result.stdout.trim()
+  throw new LabError('NO_RUNTIME', `docker does not say where its engine is: ${lastLines(result.stderr, 1)}`, {
+    hint: 'docker context ls shows the contexts; DOCKER_CONTEXT names one.',
+  })
 }
 
 async function ping(engine: Docker): Promise<void> {

@@ -45,3 +45,11 @@ test('an engine that does not answer is none', async () => {
   const error = await catchLabError('NO_RUNTIME', () => connectEngine({ DOCKER_HOST: `unix://${engine.socketPath}` }))
   expect(error.message).toBe('no Docker Engine answers: no answer within 2000 ms')
 })
+
+test.each(['tcp://10.0.0.7:2375', 'ssh://me@there', 'npipe:////./pipe/docker_engine', '/var/run/docker.sock'])(
+  'an engine at %s is refused: Compose and the lab might talk to two',
+  async host => {
+    const error = await catchLabError('NO_RUNTIME', () => connectEngine({ DOCKER_HOST: host }))
+    expect(error.message).toBe(`the Docker Engine is at ${host}, and the lab needs one on this machine`)
+  },
+)
