@@ -51,12 +51,15 @@ export async function linkPeers(cluster: Cluster, options: ChangeOptions): Promi
 
 async function placeBetween(cluster: Cluster, resources: Disposer, options: ChangeOptions): Promise<void> {
   await requireReplaying(cluster, options.signal)
-  const host = await cluster.runtime.network.hostForNodes()
+  const { network } = cluster.runtime
+  const host = await network.hostForNodes()
   const names = cluster.nodes.map(({ name }) => name)
   for (const to of names) {
     const target = cluster.runtime.clientEndpoint(to)
     for (const from of names.filter(name => name !== to)) {
-      await cluster.links.peers.open({ from, to }, { target, host, resources })
+      // To the node beyond, whoever comes over a link comes from this machine: what it refuses others by address, it would not.
+      const admits = async (address: string): Promise<boolean> => (await network.addressesOf(from)).includes(address)
+      await cluster.links.peers.open({ from, to }, { target, host, admits, resources })
     }
   }
   const answering = (await cluster.status(options.signal)).filter(({ role }) => role !== 'unreachable')

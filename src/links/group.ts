@@ -3,7 +3,7 @@
  * and with all that is imposed on the ways between.
  */
 import { collected, Disposer, once } from '../dispose.ts'
-import { Link, type Impairment } from './link.ts'
+import { Link, type Impairment, type LinkOptions } from './link.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 
 /** Who connects over the links in front of the nodes. */
@@ -53,9 +53,9 @@ export class LinkGroup {
   /** Opens a link, impaired as the rules say. Gone with `resources`. */
   async open(
     route: Route,
-    { target, host, resources }: { readonly target: Endpoint; readonly host: string; readonly resources: Disposer },
+    { target, resources, ...options }: LinkOptions & { readonly target: Endpoint; readonly resources: Disposer },
   ): Promise<void> {
-    const link = resources.use(await Link.open(target, { host }))
+    const link = resources.use(await Link.open(target, options))
     const entry = { route, link }
     for (const [rule, imposed] of this.#rules) await impose(rule, imposed, entry)
     this.#links.add(entry)

@@ -31,9 +31,21 @@ interface Connection {
   readonly flows: readonly Flow[]
 }
 
+/** Whether it may be used from there. */
+type Admits = (address: string) => Promise<boolean>
+const everybody: Admits = async () => true
+
+export interface LinkOptions {
+  /** Of this machine, where those who connect reach it. @default 127.0.0.1 */
+  readonly host?: string
+  /** @default everybody who reaches it */
+  readonly admits?: Admits
+}
+
 export class Link implements AsyncDisposable {
   readonly endpoint: Endpoint
   readonly target: Endpoint
+  readonly #admits: Admits
   readonly #impairments = new Set<Impairment>()
   readonly #passages: Record<Way, Passage> = { target: unimpaired(), client: unimpaired() }
   readonly #connections = new Set<Connection>()
@@ -45,15 +57,16 @@ export class Link implements AsyncDisposable {
   #watch: Promise<void> = Promise.resolve()
   #settled: Promise<void> = Promise.resolve()
 
-  private constructor(endpoint: Endpoint, target: Endpoint) {
+  private constructor(endpoint: Endpoint, { target, admits }: { readonly target: Endpoint; readonly admits: Admits }) {
     this.endpoint = endpoint
     this.target = target
+    this.#admits = admits
   }
 
-  /** Listens on a free port, and relays to `target`. @param host of this machine, where those who connect reach it */
-  static async open(target: Endpoint, { host = '127.0.0.1' }: { readonly host?: string } = {}): Promise<Link> {
+  /** Listens on a free port, and relays to `target`. */
+  static async open(target: Endpoint, { host = '127.0.0.1', admits = everybody }: LinkOptions = {}): Promise<Link> {
     for (;;) {
-      const link = new Link({ host, port: randomPort() }, target)
+      const link = new Link({ host, port: randomPort() }, { target, admits })
       try {
         await link.#settle()
         return link
@@ -96,7 +109,7 @@ export class Link implements AsyncDisposable {
       this.#isClosed() || this.#isTargetDown || all.some(i => i.kind === 'stall' && i.newConnections === 'refused')
     if (refuses) this.#server?.close()
     if (refuses) this.#server = undefined
-    else this.#server ??= await listen(this.endpoint, client => this.#accept(client))
+    else this.#server ??= await listen(this.endpoint, client => void this.#accept(client))
     if (this.#isClosed()) for (const socket of this.#sockets()) reset(socket)
     for (const { flows } of this.#connections) for (const flow of flows) flow.pump()
     if (!this.#passages.target.isStalled) for (const client of [...this.#waiting]) this.#join(client)
@@ -106,9 +119,11 @@ export class Link implements AsyncDisposable {
     return [...this.#waiting, ...[...this.#connections].flatMap(({ client, target }) => [client, target])]
   }
 
-  #accept(client: Socket): void {
+  async #accept(client: Socket): Promise<void> {
     client.on('error', () => undefined) // 'close' follows, and is what counts
-    if (this.#server === undefined) return reset(client)
+    const isAdmitted = await this.#admits(client.remoteAddress?.replace(/^::ffff:/, '') ?? '').catch(() => false)
+    if (this.#server === undefined || !isAdmitted) return reset(client)
+    if (client.destroyed) return
     this.#waiting.add(client)
     client.once('close', () => this.#waiting.delete(client))
     if (!this.#passages.target.isStalled) this.#join(client)

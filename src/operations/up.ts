@@ -54,8 +54,7 @@ export async function up(cluster: Cluster, { timeoutMs, keep, signal }: UpOption
   await requireOurs(cluster, signal)
   await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
   await reconnectIsolated(cluster)
-  const all = await waitUntil(answering(cluster), limits())
-  const primary = await onePrimary(cluster, all, limits())
+  const primary = await onePrimary(cluster, await waitUntil(answering(cluster), limits()), limits())
   await cluster.withSession(primary.name, session => createSlots(cluster, primary.name, session), signal)
   const others = cluster.nodes.filter(({ name }) => name !== primary.name)
   await together(
@@ -100,8 +99,16 @@ async function requireOurs(cluster: Cluster, signal: AbortSignal | undefined): P
 /** For so long a node without an answer may be one that waits for a primary which does not exist. */
 const NO_PRIMARY_GRACE_MS = 5_000
 
-/** Every server that was started answers; one that needs a primary for its clone is not waited for when there is none. */
-function answering(cluster: Cluster): Condition<NodeStatus[]> {
+interface Answers {
+  readonly all: readonly NodeStatus[]
+  readonly found: readonly Found[]
+}
+
+/**
+ * Every server that was started answers, and tells its history; one that needs a primary for its clone is not waited for when
+ * there is none.
+ */
+function answering(cluster: Cluster): Condition<Answers> {
   const graceEnds = performance.now() + NO_PRIMARY_GRACE_MS
   return {
     what: 'every server to answer',
@@ -114,16 +121,32 @@ function answering(cluster: Cluster): Condition<NodeStatus[]> {
       const waiting = standbysOf(all).find(({ waitsForPeers }) => waitsForPeers)
       if (!hasPrimary && waiting !== undefined && performance.now() < graceEnds)
         return notMet(`${waiting.name} was the primary, and asks its peers whether it may go on`)
-      if (first === undefined) return met(all)
+      if (first === undefined) return await toldBy(cluster, all, signal)
       const isStuck = !hasPrimary && standbysOf(all).length > 0 && performance.now() > graceEnds
       // A primary that is only slow to start is waited for: to promote another one beside it would make two of them.
-      return isStuck && !(await someMayBePrimary(cluster, silent)) ? met(all) : notMet(describeStatus(first))
+      return isStuck && !(await someMayBePrimary(cluster, silent))
+        ? await toldBy(cluster, all, signal)
+        : notMet(describeStatus(first))
     },
   }
 }
 
-async function onePrimary(cluster: Cluster, all: readonly NodeStatus[], options: UpOptions): Promise<PrimaryStatus> {
-  const choice = choosePrimary(await readFound(cluster, all, options.signal))
+/** A former primary that becomes a standby is started anew, and answers nothing meanwhile. */
+async function toldBy(
+  cluster: Cluster,
+  all: readonly NodeStatus[],
+  signal: AbortSignal,
+): Promise<Observation<Answers>> {
+  try {
+    return met({ all, found: await readFound(cluster, all, signal) })
+  } catch (error) {
+    if (isLabError(error, 'UNREACHABLE')) return notMet(error.message)
+    throw error
+  }
+}
+
+async function onePrimary(cluster: Cluster, { all, found }: Answers, options: UpOptions): Promise<PrimaryStatus> {
+  const choice = choosePrimary(found)
   if (choice === undefined) return primaryOf(all)
   const { primary, isPromoted, superseded, why } = choice
   // First of all: what they go on to acknowledge would be on no timeline that another node could follow.
@@ -249,15 +272,30 @@ async function whyNotStreaming(
       return met(undefined)
     }
     const missing = await whyWalIsMissing(cluster, standby, { primary: primary.name, signal })
-    if (missing !== undefined) return met(missing)
-    const [own, theirs] = [
-      await readNodeHistory(cluster, name, signal),
-      await readNodeHistory(cluster, primary.name, signal),
-    ]
-    const common = lastCommonPoint(own, theirs)
-    if (common !== null && own.endLsn <= common.lsn) return seen
-    const at = common === null ? 'from the beginning' : `at ${formatLsn(common.lsn)} on timeline ${common.timeline}`
-    return met(`it is at ${formatLsn(own.endLsn)} on timeline ${timelineOf(own)}, and their histories part ${at}`)
+    return missing === undefined ? await whereTheyPart(cluster, { name, primary: primary.name, signal }) : met(missing)
   }
   return await waitUntil({ what: follows.what, observe }, options)
+}
+
+interface Two {
+  readonly name: string
+  readonly primary: string
+  readonly signal: AbortSignal
+}
+
+/** Met when the node has gone on where the primary's history had left its own. */
+async function whereTheyPart(cluster: Cluster, { name, primary, signal }: Two): Promise<Observation<string>> {
+  try {
+    const [own, theirs] = [
+      await readNodeHistory(cluster, name, signal),
+      await readNodeHistory(cluster, primary, signal),
+    ]
+    const common = lastCommonPoint(own, theirs)
+    if (common !== null && own.endLsn <= common.lsn) return notMet('it does not stream yet')
+    const at = common === null ? 'from the beginning' : `at ${formatLsn(common.lsn)} on timeline ${common.timeline}`
+    return met(`it is at ${formatLsn(own.endLsn)} on timeline ${timelineOf(own)}, and their histories part ${at}`)
+  } catch (error) {
+    if (isLabError(error, 'UNREACHABLE')) return notMet(error.message)
+    throw error
+  }
 }

@@ -29,10 +29,17 @@ export type StopMode = keyof typeof STOP_SIGNALS
  */
 const ASK_AGAIN_MS = 1_000
 
-/** Asks until it is disposed of. */
-export function askAgain(ask: () => Promise<unknown>): Disposable {
-  const timer = setInterval(() => void ask().catch(() => undefined), ASK_AGAIN_MS)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+/** Asks until it is disposed of. No question is under way after that: it would end a server that was started meanwhile. */
+export function askAgain(ask: () => Promise<unknown>): AsyncDisposable {
+  let asking: Promise<unknown> = Promise.resolve()
+  const again = (): void => void (asking = asking.then(ask).catch(() => undefined))
+  const timer = setInterval(again, ASK_AGAIN_MS)
+  return {
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer)
+      await asking
+    },
+  }
 }
 
 /** What was done, as the command a person would type for it. */
@@ -86,6 +93,8 @@ export interface ForegroundOptions {
 export interface NetworkControl {
   /** The address of this machine under which the nodes reach what this process listens on. @throws LabError UNSUPPORTED_FAULT */
   hostForNodes(): Promise<string>
+  /** From which addresses a node connects to it: nobody else is to use a link that was made for the node. */
+  addressesOf(node: string): Promise<readonly string[]>
   /** The network that the nodes replicate over; undefined where they have none of their own. */
   readonly replication:
     | {

@@ -2,12 +2,13 @@
  * The contract of the faults: what each does, looked at from outside; and that it heals, also twice, and after its node has
  * crashed meanwhile.
  */
+import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { blackHole, crash, cutFromWal, fillDisk, freeze, isolate, linkClients } from '../../src/index.ts'
 import { caughtUp, changeSettings, failover, healthy, pauseReplay, slowNetwork } from '../../src/index.ts'
 import { describeStatus } from '../../src/cluster/conditions.ts'
 import { met, notMet, startWriter, streaming, up, waitUntil } from '../../src/index.ts'
-import type { Cluster, Condition, Lsn, Writer } from '../../src/index.ts'
+import type { Cluster, Condition, Endpoint, Lsn, Writer } from '../../src/index.ts'
 import { parseConninfo } from '../../src/postgres/conninfo.ts'
 import { mountSmallDisk, whyNoSmallDisk, withSmallVolume } from '../support/small-disk.ts'
 import { nodeTo, receivesNothing } from '../support/conditions.ts'
@@ -78,6 +79,9 @@ describeEachRuntime(
       const writtenAt = performance.now()
       await waitUntil(caughtUp(cluster, 'replica1', await write(cluster)), { ...LIMIT, intervalMs: 1 })
       expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(199)
+      const link = cluster.links.peers.endpoint({ from: 'replica1', to: 'primary' })!
+      // Locally every node, and everybody else, is 127.0.0.1.
+      if (runtime === 'docker') expect(await greetingOf(link), 'of one for whom it was not made').toBe('')
       await healTwice(late)
       await waitUntil(healthy(cluster), LIMIT)
       expect(await conninfos(cluster)).toEqual(before)
@@ -296,3 +300,18 @@ const hasLogged = (cluster: Cluster, node: string, words: string): Condition<und
     return log.includes(words) ? met(undefined) : notMet(log)
   },
 })
+
+/** What a server answers to an SSLRequest: N, or S. https://www.postgresql.org/docs/current/protocol-message-formats.html */
+function greetingOf({ host, port }: Endpoint): Promise<string> {
+  return new Promise(resolve => {
+    let seen = ''
+    const socket = connect({ host, port }, () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])))
+    socket
+      .on('data', chunk => {
+        seen += chunk.toString()
+        socket.destroy()
+      })
+      .on('error', () => undefined)
+      .on('close', () => resolve(seen))
+  })
+}

@@ -15,6 +15,7 @@ describeEachRuntime(
     test('is failed over, rejoined, switched over and brought up as any other', async () => {
       await using cluster = await startTestCluster(runtime)
       await setEverything(cluster)
+      await cluster.query('primary', 'SELECT pg_sleep(2.1)')
       const { record } = await runTrial(cluster, { fault: 'crash', ...LIMIT })
       expect(record.writes.acknowledged).toBeGreaterThan(0)
       await rejoin(cluster, record.oldPrimary, LIMIT)
@@ -46,7 +47,7 @@ async function setEverything(cluster: Cluster): Promise<void> {
   const { superuser, database } = cluster.topology
   await using session = await cluster.connect('primary', { as: 'superuser' })
   const { serverVersion } = await cluster.primary()
-  const since17 = Number.parseInt(serverVersion, 10) < 17 ? {} : { transaction_timeout: '1ms' }
+  const since17 = Number.parseInt(serverVersion, 10) < 17 ? {} : { transaction_timeout: '2s' }
   const owners = [`ROLE lab`, `ROLE replicator`, `DATABASE ${database}`, `ROLE ${superuser.user}`]
   for (const owner of owners)
     for (const [name, value] of Object.entries({ ...HOSTILE, ...since17 }))

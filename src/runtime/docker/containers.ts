@@ -229,7 +229,7 @@ export class Containers {
   ): Promise<void> {
     const container = await this.#signal(service, signalName)
     if (container === undefined) return
-    using _ = askAgain(() => container.kill({ signal: signalName }))
+    await using _ = askAgain(() => container.kill({ signal: signalName }))
     const exitCode = await this.#wait(container, { what: `${service} to stop`, ...limits })
     if (exitCode !== KILLED_EXIT_CODE) return
     throw new LabError('NODE_FAILED', `${service} did not shut down: it was killed meanwhile`, {

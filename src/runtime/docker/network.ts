@@ -11,6 +11,13 @@ import { dockerError } from './engine.ts'
 export function dockerNetwork(engine: Docker, containers: Containers): NetworkControl {
   return {
     hostForNodes: async () => gatewayHere(await containers.network('clients')),
+    addressesOf: async node => {
+      const container = await containers.find(node)
+      const { Networks = {} } = (await container?.inspect())?.NetworkSettings ?? {}
+      return Object.values(Networks).flatMap(({ IPAddress, GlobalIPv6Address }) =>
+        [IPAddress, GlobalIPv6Address].filter(address => address !== ''),
+      )
+    },
     replication: {
       isConnected: async node => {
         const container = await containers.find(node)

@@ -8,22 +8,32 @@ import { join } from 'node:path'
 import { codeOf, LabError, messageOf, throwIfInterrupted } from '../../errors.ts'
 import { connect } from '../../postgres/connection.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
+import { trust } from './data.ts'
+import { findPrimary } from './find-primary.ts'
 import { dataOf, ownAll, type Place } from './place.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 
-export interface CloneOptions {
+interface CloneOptions {
   readonly place: Place
   readonly topology: Topology
-  readonly source: NodeSpec
   readonly target: NodeSpec
   readonly signal?: AbortSignal | undefined
 }
 
-/**
- * Copies the source's data into a scratch folder, and renames it into place when it is whole.
- * @throws LabError CLONE_FAILED, INTERRUPTED
- */
-export async function cloneByBackupApi({ place, topology, source, target, signal }: CloneOptions): Promise<void> {
+/** Gives a node the data of whoever is the primary. @throws LabError NO_PRIMARY, CLONE_FAILED, INTERRUPTED */
+export async function cloneFromPrimary(options: CloneOptions): Promise<void> {
+  const { place, topology, target, signal } = options
+  const source = await findPrimary(topology, signal)
+  if (source === undefined)
+    throw new LabError('NO_PRIMARY', `${target.name} has no data, and there is no primary to clone it from`, {
+      hint: 'pnpm run up promotes a standby when no primary is left.',
+    })
+  await cloneByBackupApi(source, options)
+  await trust(place, target)
+}
+
+/** Copies the source's data into a scratch folder, and renames it into place when it is whole. */
+async function cloneByBackupApi(source: NodeSpec, { place, topology, target, signal }: CloneOptions): Promise<void> {
   const scratch = `${dataOf(place, target)}.cloning`
   await rm(scratch, { recursive: true, force: true })
   await using session = await connect({ ...source.client, ...topology.superuser, database: 'postgres', signal })

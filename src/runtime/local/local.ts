@@ -3,7 +3,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LabError, throwIfInterrupted } from '../../errors.ts'
+import { throwIfInterrupted } from '../../errors.ts'
 import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { together } from '../../together.ts'
 import { waitUntil } from '../../wait.ts'
@@ -31,9 +31,10 @@ import {
 } from '../runtime.ts'
 import { findPrimary } from './find-primary.ts'
 import { followFile } from './follow-file.ts'
-import { cloneByBackupApi } from './clone.ts'
+import { cloneFromPrimary } from './clone.ts'
 import * as data from './data.ts'
 import { initialise } from './initialise.ts'
+import { localNetwork } from './network.ts'
 import { usableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, identityOf, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
 import { psqlCommand } from './psql.ts'
@@ -42,7 +43,15 @@ import { startInRole } from './start-role.ts'
 import { templateOf } from './template.ts'
 import { tracesOf } from './traces.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
-import { lastWords, nodeEnvironment, serverProcesses, serverState, takesConnections, type Host } from './server.ts'
+import {
+  asServer,
+  lastWords,
+  nodeEnvironment,
+  serverProcesses,
+  serverState,
+  takesConnections,
+  type Host,
+} from './server.ts'
 
 /** A fast shutdown writes a checkpoint, which can take its time on a slow disk. */
 const STOP_TIMEOUT_MS = 60_000
@@ -58,8 +67,7 @@ class LocalRuntime implements Runtime {
   readonly name = 'local'
   readonly description: string
   readonly template: Runtime['template']
-  /** Everything is on this machine's own. */
-  readonly network = { hostForNodes: async (): Promise<string> => '127.0.0.1', replication: undefined }
+  readonly network = localNetwork
   readonly #membership: Membership
   readonly #host: Host
   readonly #place: Place
@@ -159,22 +167,12 @@ class LocalRuntime implements Runtime {
   async start(name: string, { signal }: Interruptible = {}): Done {
     const node = this.#spec(name)
     if (!(await data.canStart(this.#place, node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
-      await this.#cloneByHand(node, signal)
+      await cloneFromPrimary({ place: this.#place, topology: this.#topology, target: node, signal })
     }
     // One after another: each is to see what the one before has become.
     this.#lastStart = this.#lastStart.catch(() => undefined).then(() => startInRole(this.#host, this.#topology, node))
     await this.#lastStart
     return `pg_ctl start -D ${dataOf(this.#place, node)}`
-  }
-
-  async #cloneByHand(target: NodeSpec, signal: AbortSignal | undefined): Promise<void> {
-    const source = await findPrimary(this.#topology, signal)
-    if (source === undefined)
-      throw new LabError('NO_PRIMARY', `${target.name} has no data, and there is no primary to clone it from`, {
-        hint: 'pnpm run up promotes a standby when no primary is left.',
-      })
-    await cloneByBackupApi({ place: this.#place, topology: this.#topology, source, target, signal })
-    await data.trust(this.#place, target)
   }
 
   async stop(name: string, mode: StopMode, { signal, timeoutMs = STOP_TIMEOUT_MS }: StopOptions = {}): Done {
@@ -185,7 +183,7 @@ class LocalRuntime implements Runtime {
       return pids
     }
     const pids = await ask()
-    using _ = askAgain(ask)
+    await using _ = askAgain(ask)
     await waitUntilGone(pids, name, { timeoutMs, signal })
     return `pg_ctl stop -m ${mode} -D ${dataOf(this.#place, node)}`
   }
@@ -243,10 +241,9 @@ class LocalRuntime implements Runtime {
     argv: readonly [string, ...string[]],
     { timeoutMs = OFFLINE_TIMEOUT_MS, signal }: OfflineOptions = {},
   ): Promise<CommandResult> {
-    const where = { account: this.#place.account, cwd: this.#place.root }
     // What runs may remove the file which tells of it.
     await releaseSharedMemory(dataOf(this.#place, this.#spec(name)))
-    return await run(argv, { environment: nodeEnvironment(this.#host, this.#spec(name)), ...where, timeoutMs, signal })
+    return await run(argv, { ...asServer(this.#host, this.#spec(name)), timeoutMs, signal })
   }
 
   async readData(name: string, path: string): Promise<Uint8Array | undefined> {
@@ -287,8 +284,7 @@ class LocalRuntime implements Runtime {
 
   async offlineCommand(name: string, argv: readonly [string, ...string[]]): Promise<ForegroundCommand> {
     await releaseSharedMemory(dataOf(this.#place, this.#spec(name)))
-    const { account, root: cwd } = this.#place
-    return { argv, environment: nodeEnvironment(this.#host, this.#spec(name)), account, cwd }
+    return { argv, ...asServer(this.#host, this.#spec(name)) }
   }
 
   /** Nothing to release: the servers are meant to outlive the command. */

@@ -12,7 +12,7 @@ import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import type { Binaries } from '../binaries.ts'
 import { lastLines } from '../command.ts'
 import type { Endpoint, NodeState } from '../runtime.ts'
-import { bindOf, dataOf, logOf, openOwn, pidFileOf, volumeOf, type Place } from './place.ts'
+import { bindOf, dataOf, logOf, openOwn, pidFileOf, volumeOf, type Account, type Place } from './place.ts'
 import { commandLine, processState, processTree } from './processes.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 
@@ -44,6 +44,16 @@ export function nodeEnvironment(host: Host, node: NodeSpec): Record<string, stri
     IMAGE_ENTRYPOINT: '',
   }
 }
+
+/** How a program of a node runs. */
+export const asServer = (
+  host: Host,
+  node: NodeSpec,
+): { environment: Record<string, string>; account: Account | undefined; cwd: string } => ({
+  environment: nodeEnvironment(host, node),
+  account: host.place.account,
+  cwd: host.place.root,
+})
 
 /** `postgres` with the compose file's settings; the later of two equal settings wins. */
 export function postgresCommand(

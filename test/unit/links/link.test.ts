@@ -41,6 +41,19 @@ describe('a link', () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 8 }), unchanged), { numRuns: 50 })
   })
 
+  test('is reset for those that it does not admit, and for them alone', async () => {
+    await using server = await startServer()
+    const asked: string[] = []
+    const admits = async (address: string): Promise<boolean> => asked.push(address) > 1
+    await using link = await Link.open(server.endpoint, { admits })
+    expect(await failure(connect(link.endpoint))).toBe('ECONNRESET')
+    const [client, target] = await through(link, server)
+    const received = allOf(target)
+    client.end('now')
+    expect((await received).toString()).toBe('now')
+    expect(asked).toEqual(['127.0.0.1', '127.0.0.1'])
+  })
+
   test('hands on the end of each direction by itself, and a reset as a reset', async () => {
     await using server = await startServer()
     await using link = await Link.open(server.endpoint)
