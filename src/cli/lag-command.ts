@@ -11,7 +11,7 @@ import { narrateLag } from '../report/lag.ts'
 import { narrateLiars } from '../report/liars.ts'
 import { serverAt, serversOf, type Servers } from '../client/burst.ts'
 import { runLag } from '../experiments/lag.ts'
-import { runLiars, situations } from '../experiments/liars.ts'
+import { runLiars, situations } from '../experiments/liars/liars.ts'
 import { command, type CommandContext } from './command.ts'
 import { UP_TIMEOUT_MS } from './commands.ts'
 

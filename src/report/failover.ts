@@ -7,7 +7,7 @@ import { formatLsn } from '../postgres/lsn.ts'
 import { ruleFor } from '../postgres/sqlstate.ts'
 import { errorsByCode, type History } from '../history/history.ts'
 import type { TrialResult } from '../experiments/trial.ts'
-import { formatBytes, formatCount, formatMs } from './format.ts'
+import { formatBytes, formatCount, formatLagMs, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
 import { binned, sparkline } from './sparkline.ts'
 
@@ -41,9 +41,9 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
         ? 'old primary    has no WAL past that'
         : `old primary    has ${formatBytes(record.walBytesLost)} of WAL past that, which nobody received`,
     )
-  for (const [node, { bytes, ms, sampleAgeMs }] of Object.entries(record.lagAtFault))
+  for (const [node, lag] of Object.entries(record.lagAtFault))
     narrate.say(
-      `lag at fault   ${node} ${formatBytes(bytes)}, ${formatMs(ms)} behind (seen ${formatMs(sampleAgeMs)} before)`,
+      `lag at fault   ${node} ${formatBytes(lag.bytes)}, ${formatLagMs(lag)} behind (seen ${formatMs(lag.sampleAgeMs)} before)`,
     )
   const counts = {
     attempted: writes.attempted,

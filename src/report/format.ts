@@ -8,6 +8,17 @@ export function formatMs(ms: number): string {
   return `${ms >= 100 ? ms.toFixed(0) : ms >= 1 ? ms.toFixed(1) : ms.toFixed(2)} ms`
 }
 
+/**
+ * A time that was found by looking again and again: less than the time between two looks cannot be told from nothing.
+ * `< 1.7 ms`, and with no resolution as {@link formatMs}.
+ */
+export const formatSeenMs = (ms: number, resolutionMs: number | undefined): string =>
+  resolutionMs !== undefined && ms < resolutionMs ? `< ${formatMs(resolutionMs)}` : formatMs(ms)
+
+/** Of a lag that was seen some time before the instant that it is told of: nothing then may be something by that instant. */
+export const formatLagMs = ({ ms, sampleAgeMs }: { readonly ms: number; readonly sampleAgeMs: number }): string =>
+  ms === 0 ? formatSeenMs(0, sampleAgeMs) : formatMs(ms)
+
 /** `312 bytes`, `4.0 kB`, `16 MB`: powers of 1024 under PostgreSQL's names, as pg_size_pretty. */
 export function formatBytes(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB']

@@ -2,7 +2,7 @@
  * Lag, for people: a burst in the demo, and the `lag` command.
  */
 import type { LagDocument, StandbyLag } from '../measure/lag.ts'
-import { formatBytes, formatCount, formatMs } from './format.ts'
+import { formatBytes, formatCount, formatMs, formatSeenMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
 import { peaks, sparkline } from './sparkline.ts'
 
@@ -19,7 +19,7 @@ export function narrateBurst(narrate: Narrator, standbys: Lags, inserts: number)
       s.node,
       `${s.replayedAtEnd ?? 'unknown'} of ${inserts}`,
       s.bytesAtEnd === null ? 'unknown' : formatBytes(s.bytesAtEnd),
-      orUnknown(s.drainMs),
+      seen(s.drainMs, s),
       orUnknown(s.resolutionMs?.p50),
     ]),
   )
@@ -37,7 +37,7 @@ export function narrateLag(narrate: Narrator, document: LagDocument): void {
     ['standby', 'p50', 'p95', 'max', 'drained after', 'behind at most', 'looked every (p50, max)'],
     standbys.map(s => [
       s.node,
-      ...[s.visibleMs?.p50, s.visibleMs?.p95, s.visibleMs?.max, s.drainMs].map(orUnknown),
+      ...[s.visibleMs?.p50, s.visibleMs?.p95, s.visibleMs?.max, s.drainMs].map(ms => seen(ms, s)),
       formatBytes(s.maxBytes),
       `${orUnknown(s.resolutionMs?.p50)}, ${orUnknown(s.resolutionMs?.max)}`,
     ]),
@@ -60,5 +60,8 @@ export function narrateLag(narrate: Narrator, document: LagDocument): void {
     `What the looking cost: ${formatCount(Math.round(looked))} inserts a second with it, ${formatCount(Math.round(without))} without (mean of ${sampling.n}): ratio ${sampling.ratio.toFixed(2)}`,
   )
 }
+
+const seen = (ms: number | null | undefined, { resolutionMs }: StandbyLag): string =>
+  ms == null ? 'unknown' : formatSeenMs(ms, resolutionMs?.p50)
 
 const orUnknown = (ms: number | null | undefined): string => (ms == null ? 'unknown' : formatMs(ms))

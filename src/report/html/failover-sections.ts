@@ -6,7 +6,7 @@ import { summaryOf, type Summary } from '../../measure/statistics.ts'
 import { measureOutage } from '../../measure/outage.ts'
 import { formatLsn } from '../../postgres/lsn.ts'
 import type { TrialResult } from '../../experiments/trial.ts'
-import { formatBytes, formatCount, formatMs } from '../format.ts'
+import { formatBytes, formatCount, formatLagMs, formatMs } from '../format.ts'
 import { markup, type Markup } from './markup.ts'
 import type { Section } from './page.ts'
 import { figure, loss, table, type Cell } from './table.ts'
@@ -122,7 +122,7 @@ export const walSection = (record: FailoverRecord): Section => ({
           rows: Object.entries(record.lagAtFault).map(([node, lag]) => [
             node,
             figure(formatBytes(lag.bytes)),
-            figure(formatMs(lag.ms)),
+            figure(formatLagMs(lag)),
             figure(formatMs(lag.sampleAgeMs)),
           ]),
         }),

@@ -2,7 +2,7 @@
  * The report on lag: how far each standby was behind during a burst of inserts. Pure.
  */
 import type { CurvePoint, LagDocument, StandbyLag } from '../../measure/lag.ts'
-import { formatBytes, formatCount, formatMs } from '../format.ts'
+import { formatBytes, formatCount, formatMs, formatSeenMs } from '../format.ts'
 import { xAxis, yAxis } from './axes.ts'
 import { figureOf, type Figure, type KeyEntry } from './figure.ts'
 import { markup, type Markup } from './markup.ts'
@@ -23,10 +23,13 @@ export function lagReport(document: LagDocument): string {
     summary: `${formatCount(inserts)} inserts on ${primary}, ${rate}, in ${formatMs(burstMs)}. ${standbys.map(sentenceOf).join(' ')}`,
     figures: [
       { name: 'Insert, median', value: formatMs(insertMs.p50), note: `p99 ${formatMs(insertMs.p99)}, n ${insertMs.n}` },
-      ...standbys.map(({ node, maxBytes, drainMs }) => ({
+      ...standbys.map(({ node, maxBytes, drainMs, resolutionMs }) => ({
         name: `${node}, at most behind`,
         value: formatBytes(maxBytes),
-        note: drainMs === null ? 'never seen to catch up' : `caught up ${formatMs(drainMs)} after the last insert`,
+        note:
+          drainMs === null
+            ? 'never seen to catch up'
+            : `caught up ${formatSeenMs(drainMs, resolutionMs?.p50)} after the last insert`,
       })),
     ],
     sections: [
@@ -44,10 +47,10 @@ export function lagReport(document: LagDocument): string {
 
 type Standby = LagDocument['standbys'][number]
 
-const sentenceOf = ({ node, visibleMs, maxBytes }: Standby): string =>
+const sentenceOf = ({ node, visibleMs, resolutionMs, maxBytes }: Standby): string =>
   visibleMs === null
     ? `On ${node} no commit was seen.`
-    : `On ${node} half of the commits were visible within ${formatMs(visibleMs.p50)}, and at most ${formatBytes(maxBytes)} were behind.`
+    : `On ${node} half of the commits were visible within ${formatMs(Math.max(visibleMs.p50, resolutionMs?.p50 ?? 0))}, and at most ${formatBytes(maxBytes)} were behind.`
 
 /** As many as there are ways to draw a line apart. */
 const LINES = [
@@ -160,16 +163,16 @@ const visibleTable = (standbys: readonly Standby[]): Markup =>
       figure(formatCount(standby.neverSeen)),
       figure(standby.bytesAtEnd === null ? 'unknown' : formatBytes(standby.bytesAtEnd)),
       figure(formatBytes(standby.maxBytes)),
-      figure(standby.drainMs === null ? 'not seen' : formatMs(standby.drainMs)),
+      figure(standby.drainMs === null ? 'not seen' : formatSeenMs(standby.drainMs, standby.resolutionMs?.p50)),
     ]),
   })
 
-const visibleCells = ({ visibleMs }: StandbyLag): Cell[] =>
+const visibleCells = ({ visibleMs, resolutionMs }: StandbyLag): Cell[] =>
   visibleMs === null
     ? [figure('0'), figure('–'), figure('–'), figure('–')]
     : [
         figure(formatCount(visibleMs.n)),
-        ...[visibleMs.p50, visibleMs.p95, visibleMs.max].map(ms => figure(formatMs(ms))),
+        ...[visibleMs.p50, visibleMs.p95, visibleMs.max].map(ms => figure(formatSeenMs(ms, resolutionMs?.p50))),
       ]
 
 const resolutionTable = (standbys: readonly Standby[]): Markup =>

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { formatBytes, formatCount, formatMs, formatTable } from '../../../src/report/format.ts'
+import {
+  formatBytes,
+  formatCount,
+  formatMs,
+  formatTable,
+  formatLagMs,
+  formatSeenMs,
+} from '../../../src/report/format.ts'
 
 describe('figures as people read them', () => {
   test.each([
@@ -34,4 +41,18 @@ describe('figures as people read them', () => {
       ]),
     ).toEqual(['node     rows', 'primary     9', 'r         103'])
   })
+})
+
+test.each([
+  [0, 1.7, '< 1.7 ms'],
+  [1.69, 1.7, '< 1.7 ms'],
+  [1.7, 1.7, '1.7 ms'],
+  [0, undefined, '0.00 ms'],
+] as const)('%s ms, looked at every %s ms, is %s', (ms, resolutionMs, text) => {
+  expect(formatSeenMs(ms, resolutionMs)).toBe(text)
+})
+
+test('a lag of nothing is less than the age of the look, and any other is as it was seen', () => {
+  expect(formatLagMs({ ms: 0, sampleAgeMs: 33.6 })).toBe('< 33.6 ms')
+  expect(formatLagMs({ ms: 2, sampleAgeMs: 33.6 })).toBe('2.0 ms')
 })
