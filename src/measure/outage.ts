@@ -8,6 +8,8 @@ export interface Outage {
   readonly lastAcknowledgedAt: number
   readonly firstAcknowledgedAt: number
   readonly ms: number
+  /** See {@link resolutionOf}; null where one of the sides has a single acknowledgement. */
+  readonly resolutionMs: number | null
 }
 
 /** The instants of a failover, in the order in which they happen. */
@@ -31,22 +33,41 @@ export interface Phases {
  * Undefined when nothing was acknowledged on one of the sides.
  */
 export function measureOutage({ writes }: History, { fencedAt }: Pick<Milestones, 'fencedAt'>): Outage | undefined {
-  let last = -Infinity
-  let first = Infinity
-  for (const { outcome, settledAt } of writes) {
-    if (outcome.kind !== 'acknowledged') continue
-    if (settledAt <= fencedAt) last = Math.max(last, settledAt)
-    else first = Math.min(first, settledAt)
+  const acknowledged = writes.flatMap(({ outcome, settledAt }) => (outcome.kind === 'acknowledged' ? [settledAt] : []))
+  acknowledged.sort((a, b) => a - b)
+  const before = acknowledged.filter(at => at <= fencedAt)
+  const after = acknowledged.filter(at => at > fencedAt)
+  const [last, first] = [before.at(-1), after[0]]
+  if (last === undefined || first === undefined) return undefined
+  return {
+    lastAcknowledgedAt: last,
+    firstAcknowledgedAt: first,
+    ms: first - last,
+    resolutionMs: resolutionOf(before, after),
   }
-  if (!Number.isFinite(last) || !Number.isFinite(first)) return undefined
-  return { lastAcknowledgedAt: last, firstAcknowledgedAt: first, ms: first - last }
 }
+
+/**
+ * How far another client's figure may be from this one's: the longest gap between two acknowledgements before the outage, in
+ * such a one the old primary ceased, and the longest after it, since the new one may have served for so long before it was
+ * seen. The longest, not a percentile: an instant falls into a gap in proportion to its length.
+ */
+function resolutionOf(before: readonly number[], after: readonly number[]): number | null {
+  if (before.length < 2 || after.length < 2) return null
+  return longestGap(before) + longestGap(after)
+}
+
+const longestGap = (sorted: readonly number[]): number =>
+  sorted.reduce((longest, at, index) => Math.max(longest, at - (sorted[index - 1] ?? at)), 0)
 
 /**
  * Cuts an outage into its phases. The client may write to the new primary before the lab has seen the promotion, and the
  * lab may see the fault before the client's last acknowledgement arrives: a milestone outside the outage counts as its edge.
  */
-export function measurePhases({ lastAcknowledgedAt, firstAcknowledgedAt }: Outage, milestones: Milestones): Phases {
+export function measurePhases(
+  { lastAcknowledgedAt, firstAcknowledgedAt }: Pick<Outage, 'lastAcknowledgedAt' | 'firstAcknowledgedAt'>,
+  milestones: Milestones,
+): Phases {
   const within = (at: number): number => Math.min(Math.max(at, lastAcknowledgedAt), firstAcknowledgedAt)
   const [detected, fenced, promoted] = [milestones.detectedAt, milestones.fencedAt, milestones.promotedAt].map(
     within,

@@ -25,6 +25,11 @@ export interface FailoverRecord {
   readonly load: { readonly ratePerSecond: number; readonly connections: number }
   /** Last acknowledgement before → first after, on one monotonic clock; null when nothing was acknowledged on one side. */
   readonly outageMs: number | null
+  /**
+   * How far another client's outage may be from this one's: the longest gaps between two acknowledgements of this client before
+   * and after it, together. Null with the outage, and where one of the sides has a single acknowledgement.
+   */
+  readonly resolutionMs: number | null
   /** They add up to the outage. */
   readonly phases: Phases | null
   readonly writes: {
@@ -99,6 +104,7 @@ export function failoverRecord({ failover, history, survivors, ...setting }: Fai
     walBytesLost: setting.walBytesLost,
     load: setting.load,
     outageMs: outage === undefined ? null : rounded(outage.ms),
+    resolutionMs: outage?.resolutionMs == null ? null : rounded(outage.resolutionMs),
     phases: outage === undefined ? null : roundedAll(measurePhases(outage, failover)),
     writes: {
       attempted: findings.attempted,

@@ -16,11 +16,12 @@ const SHOWN_IDS = 12
 
 /** Prints the record: the outage by phase, the writes, the verdict with its evidence. */
 export function narrateFailover(narrate: Narrator, record: FailoverRecord): void {
-  const { outageMs, phases, writes } = record
+  const { outageMs, resolutionMs, phases, writes } = record
   if (outageMs === null || phases === null)
     narrate.say('outage         unknown: nothing was acknowledged before it, or nothing after')
   else {
-    narrate.say(`outage         ${formatMs(outageMs)}, from the last acknowledged write to the next`)
+    const within = resolutionMs === null ? '' : `; to within ${formatMs(resolutionMs)}`
+    narrate.say(`outage         ${formatMs(outageMs)}, from the last acknowledged write to the next${within}`)
     const parts = {
       detect: phases.detectMs,
       fence: phases.fenceMs,

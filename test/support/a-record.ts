@@ -15,6 +15,7 @@ export const aRecord = (differing: Partial<FailoverRecord> = {}): FailoverRecord
   walBytesLost: null,
   load: { ratePerSecond: 200, connections: 4 },
   outageMs: 100,
+  resolutionMs: 4,
   phases: { detectMs: 10, fenceMs: 20, promoteMs: 30, firstWriteMs: 40 },
   writes: writes({ attempted: 10, acknowledged: 10 }),
   lostIds: [],

@@ -64,6 +64,7 @@ export function sampleRecord(changes: Partial<FailoverRecord> = {}): FailoverRec
     walBytesLost: 4096,
     load: { ratePerSecond: 500, connections: 4 },
     outageMs: 80,
+    resolutionMs: 4,
     phases: { detectMs: 40, fenceMs: 1, promoteMs: 34, firstWriteMs: 5 },
     writes: {
       attempted: 7,

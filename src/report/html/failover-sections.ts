@@ -60,7 +60,7 @@ function lostIds(ids: readonly number[]): Markup {
 export const sentence = (fact: string): string => `${fact.slice(0, 1).toUpperCase()}${fact.slice(1)}.`
 
 /** The phases, as a table of milliseconds; nothing where the outage has no end. */
-export const phasesTable = ({ phases, outageMs }: FailoverRecord): Markup =>
+export const phasesTable = ({ phases, outageMs, resolutionMs }: FailoverRecord): Markup =>
   phases === null || outageMs === null
     ? markup`<p>The outage is unknown: nothing was acknowledged before it, or nothing after.</p>`
     : table({
@@ -68,7 +68,7 @@ export const phasesTable = ({ phases, outageMs }: FailoverRecord): Markup =>
         head: ['phase', 'took', 'ends when'],
         rows: [
           ...PHASES.map(({ name, text }) => [text, figure(formatMs(phases[name])), PHASE_ENDS[name]]),
-          ['outage', figure(formatMs(outageMs)), ''],
+          ['outage', figure(formatMs(outageMs)), resolutionMs === null ? '' : `to within ${formatMs(resolutionMs)}`],
         ],
       })
 
