@@ -179,6 +179,8 @@ describeEachRuntime(
         await using cluster = await CliCluster.describe(runtime)
         {
           await using _disk = await smallDisk(join(TEST_STATE_DIR, cluster.project, 'replica1-data'))
+          // Whoever prepares a folder for the lab has to say that it is the lab's.
+          writeFileSync(join(TEST_STATE_DIR, cluster.project, '.pg-failover-lab'), '')
           const result = await cluster.run('up')
           expectRefusal(result, { exitCode: 1, fact: /replica1.*(no space left on device|\b0 MB are free)/is })
           expect(await cluster.run('down', '--keep-data')).toMatchObject({ exitCode: 0, stderr: '' })
