@@ -96,6 +96,13 @@ export async function mark(folder: string): Promise<void> {
   await file.writeFile('Made by pg-failover-lab. What is beside this file is removed with the cluster.\n')
 }
 
+/** Removes a folder that the lab has made. The marker goes last: who looks meanwhile still sees whose it is. */
+export async function removeFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names) if (name !== MARKER) await rm(join(folder, name), { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true })
+}
+
 /** Never through a symbolic link. */
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 

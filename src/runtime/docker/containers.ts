@@ -277,19 +277,19 @@ export class Containers {
   ): Promise<void> {
     const sink = new PassThrough({ encoding: 'utf8' })
     sink.on('data', write)
-    const raw = await this.#patient.getContainer(id).logs({
-      stdout: true,
-      stderr: true,
-      tail: options.lines,
-      follow: true,
-      abortSignal: options.signal,
+    const what = { stdout: true, stderr: true, tail: options.lines, follow: true, abortSignal: options.signal } as const
+    const asked = this.#patient.getContainer(id).logs(what)
+    const raw = await asked.catch((error: unknown) => {
+      if (!options.signal.aborted) throw error
+      return undefined // it ends before it has begun
     })
+    if (raw === undefined) return
     this.#engine.modem.demuxStream(raw, sink, sink)
     await new Promise<void>(resolve => {
       raw
         .once('end', resolve)
         .once('close', resolve)
-        .once('error', () => resolve())
+        .on('error', () => resolve())
       options.signal.addEventListener('abort', () => resolve(), { once: true })
     })
   }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { codeOf } from '../../errors.ts'
 import type { StartAs } from '../../postgres/start-writable.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
-import { leaveStateFolder } from '../state-folder.ts'
+import { leaveStateFolder, removeFolder } from '../state-folder.ts'
 import { dataOf, exists, logOf, pidFileOf, volumeOf, writeOwned, type Place } from './place.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 
@@ -90,6 +90,6 @@ export async function removeNode(place: Place, node: NodeSpec): Promise<void> {
 /** Removes everything of a cluster of which no node runs. */
 export async function removeCluster(place: Place, nodes: readonly NodeSpec[]): Promise<void> {
   for (const node of nodes) await releaseSharedMemory(dataOf(place, node))
-  await rm(place.root, { recursive: true, force: true })
+  await removeFolder(place.root)
   await leaveStateFolder(dirname(place.root))
 }
