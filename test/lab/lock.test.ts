@@ -54,11 +54,13 @@ function aLockedCluster(runtime: TestRuntime): void {
     await expectOrderly(cluster, commands)
   })
 
-  test.each([
+  // On Docker the first will do: the lock knows nothing of the runtime.
+  const pairs = [
     ['failover', 'failover'],
     ['failover', 'switchover'],
     ['add-replica', 'down'],
-  ])('obeys %s and %s at once, or refuses one', async (...commands) => {
+  ].slice(0, runtime === 'docker' ? 1 : undefined)
+  test.each(pairs)('obeys %s and %s at once, or refuses one', async (...commands) => {
     await using cluster = await CliCluster.up(runtime)
     await expectOrderly(cluster, commands)
   })

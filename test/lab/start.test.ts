@@ -22,7 +22,7 @@ import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/ru
 import { WriteProbe } from '../support/write-probe.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
-const SECONDS = Number(process.env['START_SECONDS'] ?? 20)
+const SECONDS = Number(process.env['START_SECONDS'] ?? 10)
 const SEED = Number(process.env['START_SEED'] ?? 1)
 
 type Act = 'stop' | 'kill' | 'start' | 'restart' | 'recreate' | 'promote'
