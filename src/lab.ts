@@ -71,7 +71,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const { runtime, why } = await chooseRuntime(topology, options)
   const { signal, onProgress } = options
   const lock = options.lock === undefined ? undefined : await runtime.lock({ ...options.lock, signal, onProgress })
-  const cluster = new Cluster(topology, runtime)
+  const cluster = new Cluster(runtime)
   return {
     ...{ cluster, runtime, lock },
     get topology() {
@@ -227,7 +227,7 @@ class TemporaryCluster extends Cluster {
   static async open(options: LabOptions): Promise<TemporaryCluster> {
     const lab = await openLab({ ...options, lock: { command: 'startTemporaryCluster' } })
     const { topology, runtime } = lab
-    const cluster = new TemporaryCluster(topology, runtime)
+    const cluster = new TemporaryCluster(runtime)
     const resources = cluster.#resources
     resources.use(lab)
     try {

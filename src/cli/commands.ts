@@ -4,6 +4,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import { up } from '../operations/up.ts'
+import { connectionUrl } from '../postgres/conninfo.ts'
 import { countOption, flagOption } from '../options/options.ts'
 import { LabError, messageOf } from '../errors.ts'
 import { removeAbandoned } from '../lab.ts'
@@ -63,18 +64,22 @@ async function downTemporary(narrate: Narrator, signal: AbortSignal): Promise<un
 export const psqlCommand = command({
   usage: 'psql [node]',
   summary: 'open psql on a node, the primary (the default), or a standby; what follows goes to psql',
-  options: {},
+  options: { url: flagOption('--url', 'instead, print the address for any client, with the password') },
   takesAnyOption: true,
-  run: async ({ openLab, argv, terminal, interrupt }) => {
+  run: async ({ openLab, argv, terminal, interrupt, options: { url } }) => {
     const { cluster, topology } = await openLab({ onlyLooks: true })
     const [first] = argv
     const isTarget = first !== undefined && !first.startsWith('-')
     const node = await resolveNode(cluster, isTarget ? first : 'primary', interrupt.signal)
+    if (url) {
+      const { superuser, database } = topology
+      process.stdout.write(`${connectionUrl({ ...cluster.runtime.clientEndpoint(node), ...superuser, database })}\n`)
+      return undefined
+    }
     const psql = await cluster.runtime.psql(node, argv.slice(isTarget ? 1 : 0), { terminal: isTerminal() })
     if (psql === undefined) {
-      const { host, port } = cluster.runtime.clientEndpoint(node)
       throw new LabError('NO_RUNTIME', 'there is no psql on this machine', {
-        hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq), or connect with any client to host=${host} port=${port} dbname=${topology.database} user=${topology.superuser.user}.`,
+        hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq), or connect with any client to the address that pnpm run psql ${node} --url prints.`,
       })
     }
     process.exitCode = await runInForeground(psql, { terminal, interrupt })

@@ -10,7 +10,6 @@ import type { Endpoint, Runtime } from '../runtime/runtime.ts'
 import { CLIENTS, LinkGroup } from '../links/group.ts'
 import { primaryOf, type NodeStatus, type PrimaryStatus, type NodeAddress } from './node-status.ts'
 import { Sessions } from './sessions.ts'
-import { withMembers } from '../topology/read.ts'
 import { nodeNamed, type NodeSpec, type Topology } from '../topology/topology.ts'
 
 /** What an operation did, for whoever narrates: the very SQL and commands, and what they were for. */
@@ -55,18 +54,16 @@ export class Cluster implements AsyncDisposable {
   readonly runtime: Runtime
   /** What this process has put in front of the nodes and between them: see links.ts. */
   readonly links = { clients: new LinkGroup(), peers: new LinkGroup() }
-  #topology: Topology
   readonly #sessions = new Sessions((node, signal) => this.#connectToOurs(node, signal))
   readonly #listeners = new Set<(event: ClusterEvent) => void>()
 
-  constructor(topology: Topology, runtime: Runtime) {
-    this.#topology = topology
+  constructor(runtime: Runtime) {
     this.runtime = runtime
   }
 
-  /** As it is described, and the nodes that were added. */
+  /** As it is described, with the nodes that were added and passwords of its own. */
   get topology(): Topology {
-    return (this.#topology = withMembers(this.#topology, this.runtime.members))
+    return this.runtime.topology
   }
 
   get nodes(): readonly NodeSpec[] {
@@ -89,7 +86,20 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Opens a connection to a node, whatever its role. @throws LabError WRONG_PASSWORD, UNREACHABLE, INTERRUPTED */
-  async connect(node: string, { as = 'lab', via = 'lab', ...options }: ConnectAs = {}): Promise<Session> {
+  async connect(node: string, options: ConnectAs = {}): Promise<Session> {
+    const known = this.topology
+    try {
+      return await this.#connectWithWhatIsKnown(node, options)
+    } catch (error) {
+      if (!isLabError(error, 'WRONG_PASSWORD')) throw error
+      // A cluster that another command has made anew has other passwords.
+      await this.runtime.refresh()
+      if (this.topology === known) throw error
+      return await this.#connectWithWhatIsKnown(node, options)
+    }
+  }
+
+  async #connectWithWhatIsKnown(node: string, { as = 'lab', via = 'lab', ...options }: ConnectAs): Promise<Session> {
     const credentials = as === 'lab' ? this.topology.lab : this.topology.superuser
     return await connect({
       ...(via === 'client' ? this.clientEndpoint(node) : this.runtime.clientEndpoint(node)),

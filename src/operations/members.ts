@@ -78,7 +78,7 @@ export interface RemoveReplicaOptions {
  */
 export async function removeReplica(cluster: Cluster, node: string, options: RemoveReplicaOptions): Promise<void> {
   const { name } = cluster.node(node)
-  if (!cluster.runtime.members.some(member => member.name === name)) {
+  if (!cluster.topology.members.some(member => member.name === name)) {
     throw new LabError('NOT_REMOVABLE', `${name} is described in ${cluster.topology.file}, and was not added`, {
       hint: 'Only what was added can be removed. To be without it, take its service out of that file, and make the cluster anew.',
     })
@@ -152,7 +152,7 @@ const HIGHEST_PORT = 65_535
 /** Ends and forgets a member, in whatever state it is; the last thing that remembers it is its slot. */
 async function leave(cluster: Cluster, name: string, options: RemoveReplicaOptions): Promise<void> {
   const { runtime } = cluster
-  if (!runtime.members.some(member => member.name === name)) return
+  if (!runtime.topology.members.some(member => member.name === name)) return
   const state = await runtime.state(name)
   if (state === 'running' && (await cluster.nodeStatus(name)).role === 'standby')
     cluster.emit({ kind: 'command', node: name, text: await runtime.stop(name, 'fast') })

@@ -1,6 +1,6 @@
 /**
- * libpq's connection strings in keyword/value form, as primary_conninfo holds them. Pure.
- * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE
+ * libpq's connection strings in keyword/value form, as primary_conninfo holds them, and as URLs, as people do. Pure.
+ * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
  */
 
 /** Keyword → value. */
@@ -53,4 +53,17 @@ const DECISIVE = ['host', 'hostaddr', 'port', 'user', 'target_session_attrs', 'c
 export function areEquivalent(a: string, b: string): boolean {
   const [one, other] = [parseConninfo(a), parseConninfo(b)]
   return DECISIVE.every(keyword => one.get(keyword) === other.get(keyword))
+}
+
+interface Login extends Host {
+  readonly user: string
+  readonly password: string
+  readonly database: string
+}
+
+/** `postgresql://user:password@host:port/database`, for any client. */
+export function connectionUrl({ host, port, user, password, database }: Login): string {
+  const at = host.includes(':') ? `[${host}]` : host
+  const [name, secret, path] = [user, password, database].map(encodeURIComponent)
+  return `postgresql://${name}:${secret}@${at}:${port}/${path}`
 }

@@ -3,7 +3,7 @@
  * It speaks of nodes, never of containers or processes; adapters are docker/ and local/, and only lab.ts names them.
  */
 
-import type { Member } from '../topology/topology.ts'
+import type { Member, Topology } from '../topology/topology.ts'
 import type { Lock, LockOptions } from './lock.ts'
 
 /** A TCP address. */
@@ -145,8 +145,10 @@ export interface Runtime extends AsyncDisposable {
   /** Ends every node, also after a lab that was killed, and removes the data unless it is to be kept. */
   down(options: Interruptible & { readonly keepData: boolean }): Promise<void>
 
-  /** The nodes that were added. The same array for as long as they are the same. */
-  readonly members: readonly Member[]
+  /** The cluster as it is described, with the nodes that were added and passwords of its own. The same object while it is the same. */
+  readonly topology: Topology
+  /** Looks whether another command has changed that. @throws LabError STATE_INVALID */
+  refresh(): Promise<void>
   /** From now on it is a node of this cluster, here and in every later command; it is absent until it is started. */
   addMember(member: Member, options?: Interruptible): Promise<void>
   /** Removes what is left of a member that is not running, and forgets it. */

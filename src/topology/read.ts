@@ -90,6 +90,10 @@ function requireProjectName(name: string): string {
 export const withMembers = (topology: Topology, members: readonly Member[]): Topology =>
   members === topology.members ? topology : parseTopology(topology.text, { ...topology, members })
 
+/** The same file, read with these. @throws LabError those of {@link parseTopology} */
+export const withVariables = (topology: Topology, variables: Variables): Topology =>
+  parseTopology(topology.text, { ...topology, variables })
+
 const NO_MEMBERS: readonly Member[] = []
 const NONE = { services: {} }
 

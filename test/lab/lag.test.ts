@@ -69,9 +69,10 @@ describeEachRuntime(
       const { document: liars } = await cluster.json('lag', '--liars')
       expectJudgements((liars as LiarsDocument).readings)
 
+      const { password } = new URL((await cluster.run('psql', '--url')).stdout)
       const url = (node: string): string => `postgresql://postgres@127.0.0.1:${cluster.port(node)}/testdb`
       const other = (...args: readonly string[]): ReturnType<CliCluster['run']> =>
-        cluster.runWith({ PGPASSWORD: 'postgres' }, 'lag', ...args)
+        cluster.runWith({ PGPASSWORD: password }, 'lag', ...args)
       const standbys = ['--standby', url('replica1'), '--standby', url('replica2')]
       const given = await other('--primary', url('primary'), ...standbys, '--json')
       expect(given.exitCode, given.stderr).toBe(0)
@@ -91,7 +92,7 @@ describeEachRuntime(
   runtime => {
     test('is refused, with nothing done, where the servers are not what they are named as', async () => {
       await using cluster = await startTestCluster(runtime)
-      const at = (node: string, user = 'postgres', password = 'postgres'): Server => {
+      const at = (node: string, user = 'postgres', password = cluster.topology.superuser.password): Server => {
         const { host, port } = cluster.runtime.clientEndpoint(node)
         return serverAt(`postgresql://${user}:${password}@${host}:${port}/testdb`)
       }
@@ -105,7 +106,8 @@ describeEachRuntime(
       await refused(/^a server is named by a URL/, async () => serverAt('127.0.0.1:5432'))
       await using stranger = await startTestCluster(runtime, { fromTemplate: false })
       const { port } = stranger.runtime.clientEndpoint('replica1')
-      const strange = serverAt(`postgresql://postgres:postgres@127.0.0.1:${port}/testdb`)
+      const { superuser } = stranger.topology
+      const strange = serverAt(`postgresql://postgres:${superuser.password}@127.0.0.1:${port}/testdb`)
       await refused(/is no standby of .*: their system identifiers differ$/, () => lag(at('primary'), strange))
 
       await cluster.query('primary', "CREATE ROLE reader LOGIN PASSWORD 'reader'", { as: 'superuser' })

@@ -44,7 +44,7 @@ const COMPOSE_TIMEOUT_MS = 180_000
  */
 export async function createDockerRuntime(topology: Topology): Promise<DockerRuntime> {
   const engine = await connectEngine(topology.variables)
-  return new DockerRuntime(await Membership.read(topology, membersJson(topology)), engine)
+  return new DockerRuntime(await Membership.read(topology, { file: membersJson(topology) }), engine)
 }
 
 export class DockerRuntime implements Runtime {
@@ -65,32 +65,32 @@ export class DockerRuntime implements Runtime {
     this.description = `the image ${topology.nodes[0]?.image ?? ''}`
   }
 
-  get #topology(): Topology {
+  get topology(): Topology {
     return this.#membership.topology
   }
 
-  get members(): readonly Member[] {
-    return this.#topology.members
+  async refresh(): Promise<void> {
+    await this.#membership.refresh()
   }
 
   async addMember(member: Member, { signal }: Interruptible = {}): Promise<void> {
     await this.#membership.add(member)
     // Only made: what it must know before it starts is put on its volume.
     await this.#compose(['up', '--no-start', '--no-deps', '--no-recreate', member.name], { signal })
-    await this.#tellMembers(this.#topology.nodes)
+    await this.#tellMembers(this.topology.nodes)
   }
 
   async removeMember(name: string): Promise<void> {
     await this.#containers.remove(name, this.#spec(name).data.volume)
     await this.#membership.remove(name)
-    await this.#tellMembers(this.#topology.nodes)
+    await this.#tellMembers(this.topology.nodes)
   }
 
   /** Tells each container which nodes there are by now. */
   async #tellMembers(nodes: readonly NodeSpec[]): Promise<void> {
     await together(nodes, async ({ name, data }) => {
       if ((await this.state(name)) === 'absent') return
-      const script = membersScript(this.#topology.nodes, this.standbyConninfo(name))
+      const script = membersScript(this.topology.nodes, this.standbyConninfo(name))
       await this.#containers.write(name, `${data.mountedAt}/${MEMBERS_SCRIPT}`, script)
     })
   }
@@ -99,15 +99,15 @@ export class DockerRuntime implements Runtime {
   async requireImages(
     options: Pick<UpOptions, 'signal' | 'onProgress'> & { readonly mayPull: boolean },
   ): Promise<void> {
-    for (const image of new Set(this.#topology.nodes.map(node => node.image))) {
-      await requireImage(this.#engine.prompt, image, { variables: this.#topology.variables, ...options })
+    for (const image of new Set(this.topology.nodes.map(node => node.image))) {
+      await requireImage(this.#engine.prompt, image, { variables: this.topology.variables, ...options })
     }
   }
 
   async up({ timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
     await this.#membership.refresh()
     await this.requireImages({ signal, onProgress, mayPull: true })
-    for (const node of this.#topology.nodes) {
+    for (const node of this.topology.nodes) {
       const state = await this.state(node.name)
       if (state === 'frozen') await this.thaw(node.name)
       if (state === 'running' || state === 'frozen') continue
@@ -115,16 +115,16 @@ export class DockerRuntime implements Runtime {
     }
     await this.#containers.removeInterrupted()
     onProgress?.('docker compose up')
-    if (this.members.length > 0) {
+    if (this.topology.members.length > 0) {
       await this.#compose(['up', '--no-start'], { timeoutMs, signal })
-      await this.#tellMembers(this.#topology.nodes)
+      await this.#tellMembers(this.topology.nodes)
     }
     await this.#compose(['up', '--detach'], { timeoutMs, signal })
   }
 
   async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {
     await this.#membership.refresh()
-    for (const { name } of this.#topology.nodes) if ((await this.state(name)) === 'frozen') await this.thaw(name)
+    for (const { name } of this.topology.nodes) if ((await this.state(name)) === 'frozen') await this.thaw(name)
     if (keepData) {
       // --volumes means the anonymous ones here: the images up to 17 make an empty one for each container.
       await this.#compose(['rm', '--stop', '--force', '--volumes'], { signal })
@@ -132,13 +132,13 @@ export class DockerRuntime implements Runtime {
       return
     }
     await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], { signal })
-    await removeMembersFiles(this.#topology)
+    await removeMembersFiles(this.topology)
     this.#membership.forget()
   }
 
   async #compose(args: readonly string[], { timeoutMs = COMPOSE_TIMEOUT_MS, signal }: StopOptions): Promise<void> {
-    const { project, variables } = this.#topology
-    const files = (await composeFiles(this.#topology)).flatMap(file => ['--file', file])
+    const { project, variables } = this.topology
+    const files = (await composeFiles(this.topology)).flatMap(file => ['--file', file])
     const argv = ['docker', 'compose', ...files, '--project-name', project, '--ansi', 'never', ...args] as const
     const { exitCode, stderr } = await run([...argv], { environment: variables, timeoutMs, signal })
     if (exitCode === 0) return
@@ -153,7 +153,7 @@ export class DockerRuntime implements Runtime {
 
   async lock(options: LockOptions): Promise<Lock> {
     const { ID } = (await this.#engine.prompt.info()) as { ID: string }
-    return await takeLock(`docker ${ID} ${this.#topology.project}`, () => this.#membership.refresh(), options)
+    return await takeLock(`docker ${ID} ${this.topology.project}`, () => this.refresh(), options)
   }
 
   async state(node: string): Promise<NodeState> {
@@ -162,7 +162,7 @@ export class DockerRuntime implements Runtime {
 
   async start(node: string): Done {
     const container = await this.#containers.get(node)
-    if (this.members.length > 0) await this.#tellMembers([this.#spec(node)])
+    if (this.topology.members.length > 0) await this.#tellMembers([this.#spec(node)])
     await tolerateDone(`cannot start ${node}`, container.start())
     return `docker start ${this.#label(node)}`
   }
@@ -217,7 +217,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async traces(): Promise<Traces> {
-    return { ...(await this.#containers.traces()), expectedFiles: this.#topology.nodes.map(({ data }) => data.volume) }
+    return { ...(await this.#containers.traces()), expectedFiles: this.topology.nodes.map(({ data }) => data.volume) }
   }
 
   async runOffline(
@@ -252,7 +252,7 @@ export class DockerRuntime implements Runtime {
   }
 
   standbyConninfo(node: string): string {
-    const peers = this.#topology.nodes.map(({ name }) => this.peerEndpoint(name))
+    const peers = this.topology.nodes.map(({ name }) => this.peerEndpoint(name))
     return withHosts(this.#spec(node).environment['PRIMARY_CONNINFO'] ?? '', peers)
   }
 
@@ -270,7 +270,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async psql(node: string, args: readonly string[], { terminal }: ForegroundOptions): Promise<ForegroundCommand> {
-    const { superuser, database } = this.#topology
+    const { superuser, database } = this.topology
     const psql = ['psql', '-U', superuser.user, '-d', database, ...args]
     return { argv: ['docker', 'exec', terminal ? '-it' : '-i', this.#label(node), ...psql], environment: {} }
   }
@@ -287,11 +287,11 @@ export class DockerRuntime implements Runtime {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #spec(name: string): NodeSpec {
-    return nodeNamed(this.#topology, name)
+    return nodeNamed(this.topology, name)
   }
 
   /** The container as a person would name it. */
   #label(name: string): string {
-    return this.#spec(name).containerName ?? `${this.#topology.project}-${name}-1`
+    return this.#spec(name).containerName ?? `${this.topology.project}-${name}-1`
   }
 }

@@ -27,6 +27,12 @@ export async function hasData(place: Place, node: NodeSpec): Promise<boolean> {
   return await exists(join(dataOf(place, node), 'PG_VERSION'))
 }
 
+/** No node has data: then, and only then, a database is made. */
+export async function isNewCluster(place: Place, nodes: readonly NodeSpec[]): Promise<boolean> {
+  const withData = await Promise.all(nodes.map(node => hasData(place, node)))
+  return !withData.includes(true)
+}
+
 /** Whether a node can start from its data, without being cloned first. */
 export async function canStart(place: Place, node: NodeSpec): Promise<boolean> {
   return (await hasData(place, node)) && !(await isDiscarded(place, node))

