@@ -194,14 +194,16 @@ describeEachRuntime(
       for (const program of ['bash', 'id', 'ps']) symlinkSync(await which(program), join(bin, program))
       await using cluster = await CliCluster.up(runtime)
       const result = await cluster.runWith({ PATH: bin }, 'psql')
+      const url = await cluster.runWith({ PATH: bin }, 'psql', '--url')
       rmSync(bin, { recursive: true })
       expectRefusal(result, {
         exitCode: 1,
         fact: 'there is no psql on this machine',
         hint: 'apt-get install postgresql-client',
       })
-      expect(result.stderr).toContain(`host=127.0.0.1 port=${cluster.port('primary')} dbname=testdb user=postgres`)
-      expect(result.stderr).not.toContain('password')
+      expect(result.stderr).toContain('pnpm run psql primary --url prints')
+      expect(result.stderr).not.toMatch(/password|postgresql:/)
+      expect(url.stdout).toMatch(`@127.0.0.1:${cluster.port('primary')}/testdb\n`)
     })
   },
   ['npm'],

@@ -1,5 +1,6 @@
 /**
  * Two commands at once: one works, the other is refused, or waits for it.
+ * LOCK_PAIRS=all tries every pair of the commands that change a cluster, which takes half an hour.
  */
 import { expect, test } from 'vitest'
 import { openLab } from '../../src/index.ts'
@@ -70,6 +71,21 @@ function aLockedCluster(runtime: TestRuntime): void {
     const results = await Promise.all(['up', 'up', 'failover'].map(command => cluster.run(command, '--wait')))
     for (const result of results) expect(result).toMatchObject({ exitCode: 0, stderr: '' })
     await expectAllStreaming(cluster)
+  })
+}
+
+if (process.env['LOCK_PAIRS'] === 'all') {
+  describeEachRuntime('a cluster that two commands change', runtime => {
+    const pairs = CHANGING.flatMap((first, at) => CHANGING.slice(at).map(second => ({ first, second })))
+    test.each(pairs)('is well after $first and $second at once, or can be brought up', async ({ first, second }) => {
+      await using cluster = await CliCluster.up(runtime)
+      const results = await Promise.all([cluster.run(...first), cluster.run(...second)])
+      for (const { stderr } of results) expect(stderr).not.toMatch(/^bug: |^ +at |does not hold/m)
+      const { exitCode, stdout, stderr } = await cluster.run('up')
+      expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' })
+      const nodes = await cluster.nodes() // one more when a replica was added, and not removed again
+      await expectAllStreaming(cluster, { replicas: nodes.length - 1 })
+    })
   })
 }
 

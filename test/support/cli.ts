@@ -191,10 +191,13 @@ export function expectRefusal(
 }
 
 /** Fails unless one node is primary and every other one streams, on one timeline; returns the primary's name. */
-export async function expectAllStreaming(cluster: CliCluster): Promise<string> {
+export async function expectAllStreaming(
+  cluster: CliCluster,
+  { replicas = 2 }: { readonly replicas?: number } = {},
+): Promise<string> {
   const nodes = await cluster.nodes()
   const seen = nodes.map(node => (node.role === 'standby' ? `standby ${node.walReceiver?.status}` : node.role)).sort()
-  expect(seen).toEqual(['primary', 'standby streaming', 'standby streaming'])
+  expect(seen).toEqual(['primary', ...Array.from({ length: replicas }, () => 'standby streaming')])
   expect(
     new Set(nodes.map(node => (node.role === 'unreachable' ? undefined : node.timeline))).size,
     'one timeline',
