@@ -22,6 +22,7 @@ const ROOMS = [
   'src/operations',
   'src/experiments',
   'src/lab.ts',
+  'src/temporary-cluster.ts',
   'src/index.ts',
   'src/report',
   'src/options',

@@ -4,7 +4,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as lab from '../src/index.ts'
-import { freePorts } from '../src/lab.ts'
+import { freePorts } from '../src/temporary-cluster.ts'
 import { findBinaries, type Binaries } from '../src/runtime/binaries.ts'
 import { findPlace } from '../src/runtime/local/place.ts'
 import { Floor, type FloorOptions } from './floor.ts'

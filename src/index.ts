@@ -1,7 +1,8 @@
 /**
  * The library's door: a cluster, what is done to it, a client that remembers, and the judgement.
  */
-export { openLab, startTemporaryCluster, type Lab, type LabOptions, type TemporaryClusterOptions } from './lab.ts'
+export { openLab, type Lab, type LabOptions } from './lab.ts'
+export { startTemporaryCluster, type TemporaryClusterOptions } from './temporary-cluster.ts'
 export { Cluster, type ClusterEvent, type ConnectAs } from './cluster/cluster.ts'
 export {
   primaryOf,

@@ -1,30 +1,17 @@
 /**
  * Composition: the compose file, a runtime for it, the cluster. The only file that names an adapter.
  */
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { Cluster } from './cluster/cluster.ts'
-import { Disposer } from './dispose.ts'
-import { up, type UpOptions } from './operations/up.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
 import type { DockerRuntime } from './runtime/docker/docker.ts'
 import type { Lock, LockOptions } from './runtime/lock.ts'
-import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
-import {
-  forgetTemporary,
-  noteTemporary,
-  readTemporaryNotes,
-  temporaryStateFolder,
-  whenThisProcessDies,
-  type TemporaryNote,
-} from './runtime/temporary.ts'
-import type { Variables } from './topology/interpolation.ts'
-import { portVariable } from './topology/members.ts'
-import { readTopology } from './topology/read.ts'
+import type { Variables } from './topology/compose/interpolation.ts'
+import { readSource, type ComposeSource, type SourceOptions } from './topology/compose/source.ts'
+import { topologyOf } from './topology/read.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface LabOptions {
@@ -63,12 +50,8 @@ export interface Lab extends AsyncDisposable {
  * ```
  */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
-  const environment = options.environment ?? process.env
-  const topology = await readTopology({
-    file: options.file ?? (environment['LAB_COMPOSE_FILE'] || packagedComposeFile()),
-    environment,
-  })
-  const { runtime, why } = await chooseRuntime(topology, options)
+  const source = await readSource(sourceOptions(options))
+  const { runtime, why } = await chooseRuntime(source, options)
   const { signal, onProgress } = options
   const lock = options.lock === undefined ? undefined : await runtime.lock({ ...options.lock, signal, onProgress })
   const cluster = new Cluster(runtime)
@@ -86,8 +69,16 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   }
 }
 
+/** Which file is read, with which variables. */
+export function sourceOptions({
+  file,
+  environment = process.env,
+}: Pick<LabOptions, 'file' | 'environment'>): SourceOptions {
+  return { file: file ?? (environment['LAB_COMPOSE_FILE'] || packagedComposeFile()), environment }
+}
+
 /** Beside package.json, which is one folder up from src/ and two from dist/src/. */
-function packagedComposeFile(): string {
+export function packagedComposeFile(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
     const file = join(folder, 'docker-compose.yml')
     if (existsSync(file)) return file
@@ -98,26 +89,26 @@ function packagedComposeFile(): string {
 }
 
 /** An adapter is loaded when it is asked for. */
-const createDockerRuntime = async (topology: Topology): Promise<DockerRuntime> =>
-  (await import('./runtime/docker/docker.ts')).createDockerRuntime(topology)
-const createLocalRuntime = async (topology: Topology): Promise<Runtime> =>
-  (await import('./runtime/local/local.ts')).createLocalRuntime(topology)
+const createDockerRuntime = async (source: ComposeSource): Promise<DockerRuntime> =>
+  (await import('./runtime/docker/docker.ts')).createDockerRuntime(source)
+const createLocalRuntime = async (source: ComposeSource): Promise<Runtime> =>
+  (await import('./runtime/local/local.ts')).createLocalRuntime(topologyOf(source))
 
 interface Choice {
   readonly runtime: Runtime
   readonly why: string
 }
 
-async function chooseRuntime(topology: Topology, options: LabOptions): Promise<Choice> {
-  const named = options.runtime ?? topology.variables['LAB_RUNTIME']
+async function chooseRuntime(source: ComposeSource, options: LabOptions): Promise<Choice> {
+  const named = options.runtime ?? source.variables['LAB_RUNTIME']
   switch (named) {
     case 'docker':
-      return { runtime: await createDockerRuntime(topology), why: 'asked for' }
+      return { runtime: await createDockerRuntime(source), why: 'asked for' }
     case 'local':
-      return { runtime: await createLocalRuntime(topology), why: 'asked for' }
+      return { runtime: await createLocalRuntime(source), why: 'asked for' }
     case undefined:
     case '':
-      return await chooseByWhatIsHere(topology, options)
+      return await chooseByWhatIsHere(source, options)
     default:
       throw new LabError('USAGE', `LAB_RUNTIME is "${named}"`, {
         hint: 'It is docker or local; without it the lab chooses.',
@@ -126,12 +117,14 @@ async function chooseRuntime(topology: Topology, options: LabOptions): Promise<C
 }
 
 /** A cluster that is there already decides; then Docker, if it can run the image; then this machine's PostgreSQL. */
-async function chooseByWhatIsHere(topology: Topology, options: LabOptions): Promise<Choice> {
-  const local = await createLocalRuntime(topology).catch(unlessUnreadable)
+async function chooseByWhatIsHere(source: ComposeSource, options: LabOptions): Promise<Choice> {
+  const local = await createLocalRuntime(source).catch(unlessUnreadable)
   if (!(local instanceof LabError) && (await local.hasCluster())) return { runtime: local, why: 'the cluster is there' }
-  const docker = await usableDocker(topology, options)
+  const docker = await usableDocker(source, options)
   if (!(docker instanceof LabError)) return { runtime: docker, why: 'a Docker Engine answers' }
+  if (isAboutTheFile(docker)) throw docker
   if (!(local instanceof LabError)) return { runtime: local, why: docker.message }
+  if (isAboutTheFile(local)) throw local
   throw new LabError('NO_RUNTIME', `${docker.message}, and ${local.message}`, {
     hint: 'Start Docker, or install PostgreSQL 15 or later (Debian: apt-get install postgresql), or run pnpm install with its optional packages.',
     cause: docker,
@@ -139,11 +132,11 @@ async function chooseByWhatIsHere(topology: Topology, options: LabOptions): Prom
 }
 
 async function usableDocker(
-  topology: Topology,
+  source: ComposeSource,
   { mayPull = false, signal, onProgress }: LabOptions,
 ): Promise<Runtime | LabError> {
   try {
-    const docker = await createDockerRuntime(topology)
+    const docker = await createDockerRuntime(source)
     if (!(await docker.hasCluster())) await docker.requireImages({ signal, onProgress, mayPull })
     return docker
   } catch (error) {
@@ -151,6 +144,10 @@ async function usableDocker(
     return unlessUnreadable(error)
   }
 }
+
+/** No runtime helps then, but for what only Compose reads. */
+const isAboutTheFile = ({ code }: LabError): boolean =>
+  ['COMPOSE_FILE_INVALID', 'NO_PRIMARY_SERVICE', 'UNKNOWN_VARIABLE', 'USAGE'].includes(code)
 
 /** There may be a cluster, and what the lab knows of it cannot be read: another runtime is no answer to that. */
 function unlessUnreadable(error: unknown): LabError {
@@ -160,153 +157,4 @@ function unlessUnreadable(error: unknown): LabError {
 
 function asLabError(error: unknown): LabError {
   return error instanceof LabError ? error : new LabError('NO_RUNTIME', messageOf(error), { cause: error })
-}
-
-export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'environment' | 'runtime'> {
-  /** Limit until every node streams, in milliseconds. */
-  readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
-  /** Its project, containers and folders are named so, and a random suffix. @default 'temporary' */
-  readonly name?: string | undefined
-  /**
-   * Copy the data of a cluster that was made before, of the same servers, settings, names and credentials, and keep the
-   * first one's for that: below LAB_STATE_DIR, some 100 MB for each kind. Copies have one system identifier, so by that
-   * PostgreSQL cannot tell their servers apart. Without effect on Docker.
-   * @default false
-   */
-  readonly fromTemplate?: boolean | undefined
-}
-
-/**
- * A cluster of its own for a test: free ports, its own names, and gone without a trace when it is disposed of.
- * @example
- * ```ts
- * await using cluster = await startTemporaryCluster({ timeoutMs: 60_000 })
- * ```
- */
-export async function startTemporaryCluster(options: TemporaryClusterOptions): Promise<Cluster> {
-  const { name = 'temporary' } = options
-  const project = `${name}-${randomBytes(4).toString('hex')}`
-  const base = options.environment ?? process.env
-  const described = await readTopology({ file: options.file ?? packagedComposeFile(), environment: base })
-  const ports = await freePorts(described.nodes.length)
-  const environment = {
-    ...base,
-    COMPOSE_PROJECT_NAME: project,
-    CONTAINER_PREFIX: project,
-    LAB_STATE_DIR: temporaryStateFolder(base),
-    ...Object.fromEntries(described.nodes.map((node, at) => [portVariable(node.name), String(ports[at])])),
-  }
-  await removeAbandoned({ environment, signal: options.signal })
-  const cluster = await TemporaryCluster.open({ ...options, environment, mayPull: true })
-  try {
-    await (options.fromTemplate === true ? upFromTemplate : up)(cluster, options)
-  } catch (error) {
-    await cluster[Symbol.asyncDispose]()
-    throw error
-  }
-  return cluster
-}
-
-/** As {@link up}, of a cluster without any data: it is a copy of a template, or becomes one. */
-export async function upFromTemplate(cluster: Cluster, options: UpOptions): Promise<void> {
-  const { runtime } = cluster
-  const { template } = runtime
-  const isCopy = await template?.copy()
-  await up(cluster, options)
-  if (template === undefined || isCopy === true) return
-  await runtime.down({ keepData: true, signal: options.signal })
-  await template.save()
-  await up(cluster, options)
-}
-
-class TemporaryCluster extends Cluster {
-  readonly #resources = new Disposer()
-
-  /** Nothing of it outlives this process: what finds it again is there before the cluster is. */
-  static async open(options: LabOptions): Promise<TemporaryCluster> {
-    const lab = await openLab({ ...options, lock: { command: 'startTemporaryCluster' } })
-    const { topology, runtime } = lab
-    const cluster = new TemporaryCluster(runtime)
-    const resources = cluster.#resources
-    resources.use(lab)
-    try {
-      resources.use(await noteTemporary(temporaryStateFolder(topology.variables), noteOf(topology, runtime)))
-    } catch (error) {
-      await resources[Symbol.asyncDispose]()
-      throw error
-    }
-    const reaper = whenThisProcessDies(downTemporary(), topology.variables)
-    resources.defer(() => reaper[Symbol.dispose]())
-    return cluster
-  }
-
-  /** Should it fail to be removed, it is found again. */
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]()
-    await this.runtime.down({ keepData: false })
-    await this.#resources[Symbol.asyncDispose]()
-  }
-}
-
-/** What is not standard for the cluster, as far as it is needed to end it. */
-function noteOf({ project, file, variables, nodes }: Topology, runtime: Runtime): TemporaryNote {
-  const names = [
-    ...['COMPOSE_PROJECT_NAME', 'CONTAINER_PREFIX', 'POSTGRES_IMAGE', 'DOCKER_HOST', 'DOCKER_CONTEXT'],
-    ...['LAB_STATE_DIR', 'LAB_PG_BIN', 'LAB_RUN_AS', ...nodes.map(({ name }) => portVariable(name))],
-  ]
-  const environment = Object.fromEntries(names.map(name => [name, variables[name]]))
-  return { project, runtime: runtime.name, file, environment }
-}
-
-/** The command that removes what dead owners have left, in a process of its own. */
-function downTemporary(): [string, ...string[]] {
-  const isSource = import.meta.url.endsWith('.ts')
-  const loader = isSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []
-  const main = new URL(isSource ? './cli/main.ts' : './cli/main.js', import.meta.url)
-  return [process.execPath, ...loader, fileURLToPath(main), 'down', '--temporary']
-}
-
-/** What became of the temporary clusters whose owners have ended without removing them. */
-export interface Abandoned {
-  readonly removed: readonly string[]
-  readonly failed: readonly { readonly project: string; readonly error: unknown }[]
-}
-
-/** Removes the temporary clusters whose owners are dead: those that nobody holds. */
-export async function removeAbandoned({
-  environment = process.env,
-  signal,
-}: Pick<LabOptions, 'environment' | 'signal'> = {}): Promise<Abandoned> {
-  const folder = temporaryStateFolder(environment)
-  const removed: string[] = []
-  const failed: { project: string; error: unknown }[] = []
-  for (const note of await readTemporaryNotes(folder)) {
-    try {
-      await removeNoted(note, { environment: { ...environment, ...note.environment }, signal })
-      await forgetTemporary(folder, note)
-      removed.push(note.project)
-    } catch (error) {
-      if (isLabError(error, 'INTERRUPTED')) throw error
-      if (!isLabError(error, 'LOCKED')) failed.push({ project: note.project, error })
-    }
-  }
-  return { removed, failed }
-}
-
-async function removeNoted(note: TemporaryNote, options: LabOptions): Promise<void> {
-  const file = existsSync(note.file) ? note.file : packagedComposeFile()
-  const lock = { command: 'down --temporary' }
-  await using lab = await openLab({ ...options, file, runtime: note.runtime, lock })
-  await lab.runtime.down({ keepData: false, signal: options.signal })
-}
-
-/** Ports that nobody listens on now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>()
-  while (ports.size < count) {
-    const port = randomPort()
-    if (await isFree({ host: '127.0.0.1', port })) ports.add(port)
-  }
-  return [...ports]
 }

@@ -3,7 +3,7 @@
  */
 import kleur from 'kleur'
 import spinner, { type Spinner } from 'yocto-spinner'
-import type { Variables } from '../topology/interpolation.ts'
+import type { Variables } from '../topology/compose/interpolation.ts'
 
 export interface Terminal {
   /** One line, or several. */

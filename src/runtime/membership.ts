@@ -6,7 +6,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../errors.ts'
 import { formatMembers, parseMembers, requireRoomFor } from '../topology/members.ts'
-import type { Variables } from '../topology/interpolation.ts'
+import type { Variables } from '../topology/compose/interpolation.ts'
 import { withMembers, withVariables } from '../topology/read.ts'
 import type { Member, Topology } from '../topology/topology.ts'
 
@@ -52,7 +52,7 @@ export class Membership {
     const members = text === undefined ? [] : parseMembers(text, this.#kept.file)
     // One that the compose file describes by now is the file's.
     const added = members.filter(({ name }) => !this.described.nodes.some(node => node.name === name))
-    this.#take(added, { ...this.described.variables, ...own })
+    this.#take(added, own)
   }
 
   /** @throws LabError USAGE when another command has just added one of that name */
@@ -72,10 +72,11 @@ export class Membership {
     this.#topology = this.described
   }
 
-  #take(members: readonly Member[], variables: Variables): void {
+  #take(members: readonly Member[], own: Variables | undefined): void {
+    const variables = { ...this.described.variables, ...own }
     const { members: before, variables: known } = this.#topology
     if (JSON.stringify([members, variables]) === JSON.stringify([before, known])) return
-    this.#topology = withMembers(withVariables(this.described, variables), members)
+    this.#topology = withMembers(own === undefined ? this.described : withVariables(this.described, own), members)
   }
 
   async #write(members: readonly Member[]): Promise<void> {

@@ -7,7 +7,7 @@ import { lstat, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join, normalize, resolve } from 'node:path'
 import { codeOf, LabError, messageOf } from '../errors.ts'
-import type { Variables } from '../topology/interpolation.ts'
+import type { Variables } from '../topology/compose/interpolation.ts'
 
 /**
  * LAB_STATE_DIR, else root's and everybody else's usual place. https://specifications.freedesktop.org/basedir-spec/latest/

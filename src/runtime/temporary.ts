@@ -8,7 +8,7 @@ import { open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../errors.ts'
-import type { Variables } from '../topology/interpolation.ts'
+import type { Variables } from '../topology/compose/interpolation.ts'
 import type { Runtime } from './runtime.ts'
 import { leaveStateFolder, makeStateFolder, unusable } from './state-folder.ts'
 

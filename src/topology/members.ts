@@ -3,6 +3,8 @@
  * another name and on another port; everything else of it follows that service, also when the file is edited later.
  */
 import { LabError, messageOf } from '../errors.ts'
+import type { Variables } from './compose/interpolation.ts'
+import { mapText, type ComposeModel, type ComposeService } from './compose/model.ts'
 import type { Member, NodeSpec, Topology } from './topology.ts'
 
 /** More than these, beside the primary, the settings in the compose file are not meant for (max_wal_senders). */
@@ -51,66 +53,66 @@ export function requireRoomFor(name: string, { nodes }: Topology): void {
   }
 }
 
-/**
- * The members as a compose file that is read beside the first one. `compose` is the first one as it is written, its
- * variables unresolved: what they stand for, passwords too, is then in no second file.
- */
-export function membersDocument(
-  compose: unknown,
-  nodes: readonly NodeSpec[],
-  members: readonly Member[],
-): Readonly<Record<string, unknown>> {
-  const template = templateOf(nodes)
-  const service = at(at(compose, 'services'), template.name)
-  return {
-    services: Object.fromEntries(members.map(member => [member.name, copyOf(service, template, member)])),
-    volumes: Object.fromEntries(members.map(({ name }) => [`${name}-data`, {}])),
-  }
+/** The members as services. */
+export function memberServices(
+  { services }: ComposeModel,
+  {
+    described,
+    members,
+    variables,
+  }: { readonly described: readonly NodeSpec[]; readonly members: readonly Member[]; readonly variables: Variables },
+): ComposeModel['services'] {
+  const template = templateOf(described)
+  const service = services[template.name] ?? {}
+  return Object.fromEntries(
+    members.map(({ name, port }) => {
+      const named = variables[portVariable(name)]
+      return [
+        name,
+        copyOf(service, template, { name, port: named === undefined || named === '' ? String(port) : named }),
+      ]
+    }),
+  )
 }
 
-const at = (value: unknown, key: string): Readonly<Record<string, unknown>> =>
-  (value as Record<string, Record<string, unknown> | undefined>)[key] ?? {}
+/**
+ * The members as a compose file that is read beside the first one: JSON is YAML. It holds what their template holds,
+ * passwords too.
+ */
+export function membersDocument(services: ComposeModel['services']): string {
+  const volumes = Object.fromEntries(Object.keys(services).map(name => [volumeOf(name), {}]))
+  const escaped = mapText({ services, volumes }, text => text.replaceAll('$', '$$$$'))
+  return `${JSON.stringify(escaped, undefined, 2)}\n`
+}
 
 /** What is a node's own is made anew; all the rest stays as it is. */
 function copyOf(
-  { container_name: container, networks, environment, volumes, ...service }: Readonly<Record<string, unknown>>,
+  { container_name: container, ...service }: ComposeService,
   template: NodeSpec,
-  { name, port }: Member,
-): Readonly<Record<string, unknown>> {
-  const isNamedSo = typeof container === 'string' && container.includes(template.name)
-  const data = `${name}-data:${template.data.mountedAt}`
+  { name, port }: { readonly name: string; readonly port: string },
+): ComposeService {
   return {
     ...service,
-    ...(isNamedSo ? { container_name: container.replaceAll(template.name, name) } : {}),
-    ...(networks === undefined ? {} : { networks: renamed(networks, template.name, name) }),
-    environment: ownEnvironment(environment, name),
-    ports: [`${template.client.host}:\${${portVariable(name)}:-${port}}:5432`],
-    volumes: (volumes as readonly unknown[]).map(volume =>
-      isMountedAt(volume, template.data.mountedAt) ? data : volume,
+    ...(container?.includes(template.name) === true
+      ? { container_name: container.replaceAll(template.name, name) }
+      : {}),
+    ...(service.networks === undefined
+      ? {}
+      : {
+          networks: mapText(service.networks, text => text.replaceAll(template.name, name)) as typeof service.networks,
+        }),
+    environment: { ...service.environment, NODE_NAME: name },
+    ports: [{ host_ip: template.client.host, target: 5432, published: port, protocol: 'tcp' }],
+    volumes: (service.volumes ?? []).map(volume =>
+      volume.target === template.data.mountedAt ? { ...volume, source: volumeOf(name) } : volume,
     ),
   }
 }
 
-function isMountedAt(volume: unknown, path: string): boolean {
-  const target = typeof volume === 'string' ? volume.split(':')[1] : (volume as { readonly target?: unknown }).target
-  return typeof target === 'string' && target.replace(/\/+$/, '') === path
-}
+const volumeOf = (name: string): string => `${name}-data`
 
 /** The variable that decides a node's port, as the compose file's own nodes have theirs. */
 export const portVariable = (name: string): string => `${name.toUpperCase()}_PORT`
-
-function ownEnvironment(environment: unknown, name: string): unknown {
-  if (!Array.isArray(environment)) return { ...(environment as object), NODE_NAME: name }
-  return [...(environment as string[]).filter(item => !item.startsWith('NODE_NAME=')), `NODE_NAME=${name}`]
-}
-
-/** Every text in it that holds `from` holds `to` instead: the aliases, which are named as the node. */
-function renamed(value: unknown, from: string, to: string): unknown {
-  if (typeof value === 'string') return value.replaceAll(from, to)
-  if (Array.isArray(value)) return value.map(item => renamed(item, from, to))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renamed(item, from, to)]))
-}
 
 /** What is kept of the members between two commands. */
 export const formatMembers = (members: readonly Member[]): string =>

@@ -2,7 +2,9 @@
  * The cluster as docker-compose.yml describes it. Read by read.ts.
  */
 import { LabError } from '../errors.ts'
-import type { Variables } from './interpolation.ts'
+import type { Variables } from './compose/interpolation.ts'
+import type { ComposeModel } from './compose/model.ts'
+import type { ComposeSource } from './compose/source.ts'
 
 /** A role's name and password, as the compose file gives them. */
 export interface Credentials {
@@ -41,8 +43,10 @@ export interface Topology {
   readonly replication: Credentials
   /** The variables the file was read with; Compose must be run with the same. */
   readonly variables: Variables
-  /** The file's text. */
-  readonly text: string
+  /** The files it was read from. */
+  readonly source: ComposeSource
+  /** Their services, resolved. */
+  readonly model: ComposeModel
   /** Those of the nodes that the file does not describe: they were added while the cluster ran. */
   readonly members: readonly Member[]
   /** A second compose file, which describes the members; undefined when there are none. */

@@ -73,7 +73,7 @@ describe('a compose file', () => {
   })
 
   test.each([
-    ['cannot be parsed', 'services: [', 'is not valid YAML', 'docker compose config'],
+    ['cannot be parsed', 'services: [', 'as YAML', 'docker compose config'],
     [
       'has no primary',
       whole.replace('FIRST_START: initdb', 'FIRST_START: clone'),
@@ -83,6 +83,12 @@ describe('a compose file', () => {
     [
       'uses a variable without a value',
       whole.replace('${POSTGRES_DB:-testdb}', '${LABTEST_DATABASE}'),
+      'POSTGRES_DB is empty in its environment',
+      '${NAME:-value}',
+    ],
+    [
+      'uses a variable that must have a value',
+      whole.replace('${POSTGRES_DB:-testdb}', '${LABTEST_DATABASE:?}'),
       'LABTEST_DATABASE',
       '${LABTEST_DATABASE:-value}',
     ],

@@ -3,6 +3,8 @@
  */
 import { isLabError, LabError } from '../../errors.ts'
 import { withHosts } from '../../postgres/conninfo.ts'
+import type { ComposeSource } from '../../topology/compose/source.ts'
+import { topologyOf } from '../../topology/read.ts'
 import { nodeNamed, type Member, type NodeSpec, type Topology } from '../../topology/topology.ts'
 import { together } from '../../together.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
@@ -28,10 +30,11 @@ import {
   type Traces,
   type UpOptions,
 } from '../runtime.ts'
+import { askCompose } from './ask-compose.ts'
 import { Containers, tolerateDone } from './containers.ts'
 import { connectEngine, requireImage, statusCode, type Engine } from './engine.ts'
 import { composeFiles, MEMBERS_SCRIPT, membersJson, membersScript, removeMembersFiles } from './members.ts'
-import { dockerNetwork } from './network.ts'
+import { dockerNetwork, requireNetworks } from './network.ts'
 
 const PAUSE_TIMEOUT_MS = 10_000
 
@@ -39,11 +42,13 @@ const PAUSE_TIMEOUT_MS = 10_000
 const COMPOSE_TIMEOUT_MS = 180_000
 
 /**
- * Finds the Docker Engine.
- * @throws LabError NO_RUNTIME when there is none.
+ * Finds the Docker Engine, and asks Compose what its files say.
+ * @throws LabError NO_RUNTIME when there is none, COMPOSE_FILE_INVALID, NO_PRIMARY_SERVICE
  */
-export async function createDockerRuntime(topology: Topology): Promise<DockerRuntime> {
-  const engine = await connectEngine(topology.variables)
+export async function createDockerRuntime(source: ComposeSource): Promise<DockerRuntime> {
+  const engine = await connectEngine(source.variables)
+  const topology = topologyOf(source, await askCompose(source))
+  requireNetworks(topology)
   return new DockerRuntime(await Membership.read(topology, { file: membersJson(topology) }), engine)
 }
 
@@ -126,8 +131,6 @@ export class DockerRuntime implements Runtime {
     await this.#membership.refresh()
     for (const { name } of this.topology.nodes) if ((await this.state(name)) === 'frozen') await this.thaw(name)
     if (keepData) {
-      // --volumes means the anonymous ones here: the images up to 17 make an empty one for each container.
-      await this.#compose(['rm', '--stop', '--force', '--volumes'], { signal })
       await this.#compose(['down', '--remove-orphans'], { signal })
       return
     }

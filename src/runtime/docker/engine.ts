@@ -3,7 +3,7 @@
  */
 import type Docker from 'dockerode'
 import { LabError, messageOf, throwIfInterrupted } from '../../errors.ts'
-import type { Variables } from '../../topology/interpolation.ts'
+import type { Variables } from '../../topology/compose/interpolation.ts'
 import { seconds } from '../../wait.ts'
 import { lastLines, run } from '../command.ts'
 

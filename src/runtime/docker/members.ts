@@ -2,7 +2,7 @@
  * What Docker is told of nodes that were added: Compose by a second file, and the other containers, whose environment
  * cannot change any more, by a script on their volume.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { leaveStateFolder, makeStateFolder, stateFolder } from '../state-folder.ts'
@@ -12,14 +12,17 @@ const folderOf = ({ variables, project }: Topology): string => join(stateFolder(
 
 export const membersJson = (topology: Topology): string => join(folderOf(topology), 'members.json')
 
-/** The compose files of the cluster, for `--file`; that of the members is written for it. */
-export async function composeFiles(topology: Topology): Promise<readonly [string, ...string[]]> {
-  if (topology.membersFile === undefined) return [topology.file]
+/** The compose files of the cluster, for `--file`; that of the members, which has their passwords, is written for it. */
+export async function composeFiles(topology: Topology): Promise<readonly string[]> {
+  const files = topology.source.documents.map(({ file }) => file)
+  if (topology.membersFile === undefined) return files
   const path = join(folderOf(topology), 'members.compose.json')
   await makeStateFolder(stateFolder(topology.variables))
   await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, topology.membersFile)
-  return [topology.file, path]
+  const scratch = `${path}.${process.pid}`
+  await writeFile(scratch, topology.membersFile, { mode: 0o600 })
+  await rename(scratch, path)
+  return [...files, path]
 }
 
 /** Removes both files. */

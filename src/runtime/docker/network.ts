@@ -4,9 +4,28 @@
 import { networkInterfaces } from 'node:os'
 import type Docker from 'dockerode'
 import { LabError } from '../../errors.ts'
+import type { Topology } from '../../topology/topology.ts'
 import type { NetworkControl } from '../runtime.ts'
 import type { Containers } from './containers.ts'
 import { dockerError } from './engine.ts'
+
+/** What the lab cuts and slows, and what it goes on asking over. */
+const NETWORKS = ['clients', 'replication']
+
+/** @throws LabError COMPOSE_FILE_INVALID */
+export function requireNetworks({ nodes, model, file }: Topology): void {
+  for (const { name } of nodes) {
+    const missing = NETWORKS.filter(network => !Object.hasOwn(model.services[name]?.networks ?? {}, network))
+    if (missing.length === 0) continue
+    throw new LabError(
+      'COMPOSE_FILE_INVALID',
+      `the lab cannot run service ${name} of ${file}: it is not on the network ${missing.join(' and ')}`,
+      {
+        hint: 'A node is on two networks, clients and replication, so that it can be cut from its peers and still be asked. docs/configuration.md shows how.',
+      },
+    )
+  }
+}
 
 export function dockerNetwork(engine: Docker, containers: Containers): NetworkControl {
   return {

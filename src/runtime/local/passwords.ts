@@ -7,8 +7,8 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf } from '../../errors.ts'
-import { parseDotEnv } from '../../topology/dot-env.ts'
-import type { Variables } from '../../topology/interpolation.ts'
+import { parseDotEnv } from '../../topology/compose/dot-env.ts'
+import type { Variables } from '../../topology/compose/interpolation.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { openOwn, writeOwned, type Place } from './place.ts'
 
@@ -18,8 +18,10 @@ const VARIABLES = ['POSTGRES_PASSWORD', 'REPLICATION_PASSWORD', 'LAB_PASSWORD']
 const fileIn = (folder: string): string => join(folder, 'passwords.env')
 
 /** Those that the compose file asks for and nobody has named. */
-export const unnamedPasswords = ({ variables, text }: Topology): readonly string[] =>
-  VARIABLES.filter(name => text.includes(name) && (variables[name] ?? '') === '')
+export const unnamedPasswords = ({ source: { documents, variables } }: Topology): readonly string[] =>
+  VARIABLES.filter(
+    name => documents.some(({ text }) => RegExp(`\\$\\{?${name}\\b`).test(text)) && (variables[name] ?? '') === '',
+  )
 
 /** What the cluster in this folder was made with, of those that nobody names now; none before it is made. */
 export async function readPasswords(folder: string, described: Topology): Promise<Variables> {

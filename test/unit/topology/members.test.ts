@@ -8,10 +8,12 @@ import { parse, stringify } from 'yaml'
 import { Disposer } from '../../../src/dispose.ts'
 import { Membership } from '../../../src/runtime/membership.ts'
 import { formatMembers, MOST_REPLICAS, nextName, parseMembers, requireRoomFor } from '../../../src/topology/members.ts'
-import { parseTopology, readTopology, withMembers } from '../../../src/topology/read.ts'
+import { readSource } from '../../../src/topology/compose/source.ts'
+import { topologyOf, withMembers } from '../../../src/topology/read.ts'
 import type { Topology } from '../../../src/topology/topology.ts'
-import type { Variables } from '../../../src/topology/interpolation.ts'
+import type { Variables } from '../../../src/topology/compose/interpolation.ts'
 import { catchLabError } from '../../support/catch-lab-error.ts'
+import { parseTopology, readTopology } from '../../support/topology.ts'
 
 const FILE = fileURLToPath(new URL('../../../docker-compose.yml', import.meta.url))
 const described = (environment: Variables = {}): Promise<Topology> => readTopology({ file: FILE, environment })
@@ -65,8 +67,9 @@ describe('a member', () => {
         { type: 'bind', source: './x', target: '/x' },
       ],
     })
-    const text = stringify({ services: { a: long('a', 1001, 'initdb'), b: long('b', 1002, 'clone') } })
-    const { nodes } = parseTopology(text, { file: '/lab/c.yml', variables: {}, members: [{ name: 'b2', port: 1003 }] })
+    const services = { a: long('a', 1001, 'initdb'), b: long('b', 1002, 'clone') }
+    const text = stringify({ services, volumes: { 'a-data': {}, 'b-data': {} } })
+    const { nodes } = withMembers(parseTopology(text, { file: '/lab/c.yml' }), [{ name: 'b2', port: 1003 }])
     expect(nodes[2]).toEqual({
       ...nodes[1],
       name: 'b2',
@@ -79,10 +82,9 @@ describe('a member', () => {
   })
 
   test('needs a standby to be like', async () => {
-    const text = stringify({ services: { a: { ...plain, environment: environment('a', 'initdb') } } })
-    const error = await catchLabError('COMPOSE_FILE_INVALID', () =>
-      parseTopology(text, { file: '/lab/c.yml', variables: {}, members: [{ name: 'b', port: 1 }] }),
-    )
+    const services = { a: { ...plain, environment: environment('a', 'initdb') } }
+    const topology = parseTopology(stringify({ services, volumes: { 'a-data': {} } }), { file: '/lab/c.yml' })
+    const error = await catchLabError('COMPOSE_FILE_INVALID', () => withMembers(topology, [{ name: 'b', port: 1 }]))
     expect(error.message).toContain('describes no standby')
   })
 })
@@ -94,23 +96,26 @@ const environment = (name: string, firstStart: string): Record<string, string> =
 const plain = { image: 'i', command: ['postgres'], ports: ['127.0.0.1:1000:5432'], volumes: ['a-data:/data'] }
 
 describe('the second compose file', () => {
-  test('is there only with members, and holds their services and volumes with the variables unresolved', async () => {
-    const topology = await described({ POSTGRES_PASSWORD: 'secret' })
+  test('is there only with members, and holds what Compose has read of the first standby', async () => {
+    const source = await readSource({ file: FILE, environment: {} })
+    const { model } = topologyOf(source)
+    const environment = { ...model.services['replica1']?.environment, POSTGRES_PASSWORD: 'pa$$word' }
+    const networks = { clients: null, replication: { aliases: ['replica1.replication'] } }
+    const replica1 = { ...model.services['replica1'], environment, networks }
+    const topology = topologyOf(source, { ...model, services: { ...model.services, replica1 } })
     expect(topology.membersFile).toBeUndefined()
     const text = withMembers(topology, [{ name: 'replica3', port: 6000 }]).membersFile!
-    expect(text).not.toContain('secret')
     expect(parse(text)).toMatchObject({
       services: {
         replica3: {
-          container_name: '${CONTAINER_PREFIX:-pg}_replica3',
-          environment: {
-            NODE_NAME: 'replica3',
-            FIRST_START: 'clone',
-            POSTGRES_PASSWORD: '${POSTGRES_PASSWORD:-postgres}',
-          },
-          ports: ['127.0.0.1:${REPLICA3_PORT:-6000}:5432'],
-          networks: { clients: {}, replication: { aliases: ['replica3.replication'] } },
-          volumes: ['replica3-data:/var/lib/postgresql', './replica-entrypoint:/replica-entrypoint:ro'],
+          container_name: 'pg_replica3',
+          environment: { NODE_NAME: 'replica3', FIRST_START: 'clone', POSTGRES_PASSWORD: 'pa$$$$word' },
+          ports: [{ host_ip: '127.0.0.1', published: '6000', target: 5432 }],
+          networks: { clients: null, replication: { aliases: ['replica3.replication'] } },
+          volumes: [
+            { type: 'volume', source: 'replica3-data', target: '/var/lib/postgresql' },
+            { type: 'bind', target: '/replica-entrypoint' },
+          ],
         },
       },
       volumes: { 'replica3-data': {} },

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { parseTopology, readTopology } from '../../../src/topology/read.ts'
 import { nodeNamed, type Topology } from '../../../src/topology/topology.ts'
-import type { Variables } from '../../../src/topology/interpolation.ts'
+import type { Variables } from '../../../src/topology/compose/interpolation.ts'
 import { catchLabError } from '../../support/catch-lab-error.ts'
+import { parseTopology, readTopology } from '../../support/topology.ts'
 
 const FILE = '/lab/docker-compose.yml'
 const parse = (text: string, variables: Variables = {}): Topology => parseTopology(text, { file: FILE, variables })
@@ -46,7 +46,8 @@ const withEnvironment = (base: Service, changes: Readonly<Record<string, unknown
 
 const primary = service('primary', 5432)
 const replica1 = service('replica1', 5433)
-const compose = (services: Readonly<Record<string, unknown>>): string => stringify({ services })
+const volumes = { 'primary-data': {}, 'replica1-data': {}, 'replica2-data': {}, 'replica-1-data': {} }
+const compose = (services: Readonly<Record<string, unknown>>): string => stringify({ services, volumes })
 const invalid = async (changes: Readonly<Record<string, unknown>>): Promise<string> => {
   const error = await catchLabError('COMPOSE_FILE_INVALID', () => parse(compose({ primary, replica1, ...changes })))
   expect(error.hint, 'it says what to do').toBeDefined()
@@ -187,7 +188,7 @@ describe('parseTopology', () => {
   })
 
   test('names the project by COMPOSE_PROJECT_NAME, else by the file', () => {
-    const text = stringify({ name: '${PREFIX:-my}-lab', services: { primary } })
+    const text = stringify({ name: '${PREFIX:-my}-lab', services: { primary }, volumes })
     expect(parse(text).project).toBe('my-lab')
     expect(parse(text, { COMPOSE_PROJECT_NAME: '' }).project).toBe('my-lab')
     expect(parse(text, { COMPOSE_PROJECT_NAME: 'other' }).project).toBe('other')
@@ -237,9 +238,9 @@ describe('parseTopology', () => {
     )
   })
 
-  test('names a variable that has no value', async () => {
+  test('names a variable that must have a value', async () => {
     const error = await catchLabError('UNKNOWN_VARIABLE', () =>
-      parse(compose({ primary: { ...primary, image: '${IMAGE}' } })),
+      parse(compose({ primary: { ...primary, image: '${IMAGE:?}' } })),
     )
     expect(error.message).toContain('IMAGE')
     expect(error.hint).toContain('.env')
@@ -279,7 +280,21 @@ describe('what the lab cannot run', () => {
     const error = await catchLabError('NO_PRIMARY_SERVICE', () => parse(compose({ replica1 })))
     expect(error.message).toContain('no service')
     expect(error.hint).toContain('FIRST_START: initdb')
-    await catchLabError('NO_PRIMARY_SERVICE', () => parse('services: {}'))
+  })
+
+  test.each([
+    ['nothing', 'services: {}'],
+    ['the official image alone', 'services: { db: { image: "postgres:17", ports: ["5432:5432"] } }'],
+    [
+      'a pair of bitnami',
+      'services: { master: { image: "bitnami/postgresql", environment: [POSTGRESQL_REPLICATION_MODE=master] } }',
+    ],
+    ['an application', 'services: { app: { build: ., depends_on: [db] }, db: { image: postgres, env_file: [] } }'],
+  ])('is no file of a lab: %s; and what one needs is said in three lines', async (_, text) => {
+    const error = await catchLabError('NO_PRIMARY_SERVICE', () => parse(text))
+    expect(error.hint?.split('\n')).toHaveLength(3)
+    for (const word of ['NODE_NAME', 'FIRST_START', 'PGDATA', 'PRIMARY_CONNINFO', 'docs/configuration.md'])
+      expect(error.hint).toContain(word)
   })
 
   test('has two primaries, and says which', async () => {

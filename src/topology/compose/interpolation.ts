@@ -2,14 +2,14 @@
  * `${VARIABLE:-default}` in docker-compose.yml, as Compose reads it:
  * https://docs.docker.com/reference/compose-file/interpolation/
  */
-import { LabError } from '../errors.ts'
+import { LabError } from '../../errors.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
  * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`,
- * `${NAME:+other}`, `${NAME+other}` and `$$`. Defaults may nest.
- * Stricter than Compose in one way: a variable with neither value nor default is an error, not an empty string.
+ * `${NAME:+other}`, `${NAME+other}` and `$$`. Defaults may nest. A dollar sign before anything else is one, and a variable with
+ * neither value nor default is empty.
  * @throws LabError UNKNOWN_VARIABLE, COMPOSE_FILE_INVALID
  */
 export function interpolate(text: string, variables: Variables): string {
@@ -34,7 +34,7 @@ function expression(text: string, at: number, variables: Variables): readonly [v
     return [braced(text.slice(at + 1, end), variables), end + 1]
   }
   const name = /^[A-Za-z_][A-Za-z0-9_]*/.exec(text.slice(at))?.[0]
-  if (name === undefined) throw invalid(text)
+  if (name === undefined) return ['$', at]
   return [valueOf(name, variables), at + name.length]
 }
 
@@ -46,7 +46,7 @@ function closingBrace(text: string, open: number): number {
     else if (text[at] === '{') depth++
     else if (text[at] === '}' && --depth === 0) return at
   }
-  throw invalid(text)
+  throw invalid(text.slice(open - 1))
 }
 
 function braced(body: string, variables: Variables): string {
@@ -68,16 +68,13 @@ function braced(body: string, variables: Variables): string {
   }
 }
 
-function valueOf(name: string, variables: Variables): string {
-  const value = Object.hasOwn(variables, name) ? variables[name] : undefined
-  if (value === undefined) throw unknownVariable(name)
-  return value
-}
+const valueOf = (name: string, variables: Variables): string =>
+  (Object.hasOwn(variables, name) ? variables[name] : undefined) ?? ''
 
-const unknownVariable = (name: string, message?: string): LabError =>
+const unknownVariable = (name: string, message: string): LabError =>
   new LabError(
     'UNKNOWN_VARIABLE',
-    `the compose file uses ${name}, which is not set${message === undefined || message === '' ? '' : `: ${message}`}`,
+    `the compose file uses ${name}, which is not set${message === '' ? '' : `: ${message}`}`,
     { hint: `Set ${name} in the environment or in .env, or give it a default: \${${name}:-value}.` },
   )
 

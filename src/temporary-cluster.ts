@@ -1,0 +1,190 @@
+/**
+ * Clusters that end with the process that asked for them.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Cluster } from './cluster/cluster.ts'
+import { Disposer } from './dispose.ts'
+import { isLabError } from './errors.ts'
+import { openLab, packagedComposeFile, sourceOptions, type LabOptions } from './lab.ts'
+import { up, type UpOptions } from './operations/up.ts'
+import { isFree, randomPort } from './runtime/ports.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import {
+  forgetTemporary,
+  noteTemporary,
+  readTemporaryNotes,
+  temporaryStateFolder,
+  whenThisProcessDies,
+  type TemporaryNote,
+} from './runtime/temporary.ts'
+import { readSource } from './topology/compose/source.ts'
+import type { Variables } from './topology/compose/interpolation.ts'
+import { portVariable } from './topology/members.ts'
+import { topologyOf } from './topology/read.ts'
+import type { Topology } from './topology/topology.ts'
+
+export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'environment' | 'runtime'> {
+  /** Limit until every node streams, in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+  /** Its project, containers and folders are named so, and a random suffix. @default 'temporary' */
+  readonly name?: string | undefined
+  /**
+   * Copy the data of a cluster that was made before, of the same servers, settings, names and credentials, and keep the
+   * first one's for that: below LAB_STATE_DIR, some 100 MB for each kind. Copies have one system identifier, so by that
+   * PostgreSQL cannot tell their servers apart. Without effect on Docker.
+   * @default false
+   */
+  readonly fromTemplate?: boolean | undefined
+}
+
+/**
+ * A cluster of its own for a test: free ports, its own names, and gone without a trace when it is disposed of.
+ * @example
+ * ```ts
+ * await using cluster = await startTemporaryCluster({ timeoutMs: 60_000 })
+ * ```
+ */
+export async function startTemporaryCluster(options: TemporaryClusterOptions): Promise<Cluster> {
+  const { name = 'temporary' } = options
+  const project = `${name}-${randomBytes(4).toString('hex')}`
+  const base = options.environment ?? process.env
+  const nodes = await nodesIn({ ...options, environment: base })
+  const ports = await freePorts(nodes.length)
+  const environment = {
+    ...base,
+    COMPOSE_PROJECT_NAME: project,
+    CONTAINER_PREFIX: project,
+    LAB_STATE_DIR: temporaryStateFolder(base),
+    ...Object.fromEntries(nodes.map((node, at) => [portVariable(node.name), String(ports[at])])),
+  }
+  await removeAbandoned({ environment, signal: options.signal })
+  const cluster = await TemporaryCluster.open({ ...options, environment, mayPull: true })
+  try {
+    await (options.fromTemplate === true ? upFromTemplate : up)(cluster, options)
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]()
+    throw error
+  }
+  return cluster
+}
+
+/** Read by Compose where the lab cannot read the file itself. */
+async function nodesIn(
+  options: TemporaryClusterOptions & { readonly environment: Variables },
+): Promise<Topology['nodes']> {
+  const source = await readSource(sourceOptions(options))
+  try {
+    return topologyOf(source).nodes
+  } catch (error) {
+    if (!isLabError(error, 'COMPOSE_FILE_INVALID')) throw error
+    await using lab = await openLab({ ...options, mayPull: true })
+    return lab.topology.nodes
+  }
+}
+
+/** As {@link up}, of a cluster without any data: it is a copy of a template, or becomes one. */
+export async function upFromTemplate(cluster: Cluster, options: UpOptions): Promise<void> {
+  const { runtime } = cluster
+  const { template } = runtime
+  const isCopy = await template?.copy()
+  await up(cluster, options)
+  if (template === undefined || isCopy === true) return
+  await runtime.down({ keepData: true, signal: options.signal })
+  await template.save()
+  await up(cluster, options)
+}
+
+class TemporaryCluster extends Cluster {
+  readonly #resources = new Disposer()
+
+  /** Nothing of it outlives this process: what finds it again is there before the cluster is. */
+  static async open(options: LabOptions): Promise<TemporaryCluster> {
+    const lab = await openLab({ ...options, lock: { command: 'startTemporaryCluster' } })
+    const { topology, runtime } = lab
+    const cluster = new TemporaryCluster(runtime)
+    const resources = cluster.#resources
+    resources.use(lab)
+    try {
+      resources.use(await noteTemporary(temporaryStateFolder(topology.variables), noteOf(topology, runtime)))
+    } catch (error) {
+      await resources[Symbol.asyncDispose]()
+      throw error
+    }
+    const reaper = whenThisProcessDies(downTemporary(), topology.variables)
+    resources.defer(() => reaper[Symbol.dispose]())
+    return cluster
+  }
+
+  /** Should it fail to be removed, it is found again. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]()
+    await this.runtime.down({ keepData: false })
+    await this.#resources[Symbol.asyncDispose]()
+  }
+}
+
+/** What is not standard for the cluster, as far as it is needed to end it. */
+function noteOf({ project, file, variables, nodes }: Topology, runtime: Runtime): TemporaryNote {
+  const names = [
+    ...['COMPOSE_PROJECT_NAME', 'CONTAINER_PREFIX', 'POSTGRES_IMAGE', 'DOCKER_HOST', 'DOCKER_CONTEXT'],
+    ...['LAB_STATE_DIR', 'LAB_PG_BIN', 'LAB_RUN_AS', ...nodes.map(({ name }) => portVariable(name))],
+  ]
+  const environment = Object.fromEntries(names.map(name => [name, variables[name]]))
+  return { project, runtime: runtime.name, file, environment }
+}
+
+/** The command that removes what dead owners have left, in a process of its own. */
+function downTemporary(): [string, ...string[]] {
+  const isSource = import.meta.url.endsWith('.ts')
+  const loader = isSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []
+  const main = new URL(isSource ? './cli/main.ts' : './cli/main.js', import.meta.url)
+  return [process.execPath, ...loader, fileURLToPath(main), 'down', '--temporary']
+}
+
+/** What became of the temporary clusters whose owners have ended without removing them. */
+export interface Abandoned {
+  readonly removed: readonly string[]
+  readonly failed: readonly { readonly project: string; readonly error: unknown }[]
+}
+
+/** Removes the temporary clusters whose owners are dead: those that nobody holds. */
+export async function removeAbandoned({
+  environment = process.env,
+  signal,
+}: Pick<LabOptions, 'environment' | 'signal'> = {}): Promise<Abandoned> {
+  const folder = temporaryStateFolder(environment)
+  const removed: string[] = []
+  const failed: { project: string; error: unknown }[] = []
+  for (const note of await readTemporaryNotes(folder)) {
+    try {
+      await removeNoted(note, { environment: { ...environment, ...note.environment }, signal })
+      await forgetTemporary(folder, note)
+      removed.push(note.project)
+    } catch (error) {
+      if (isLabError(error, 'INTERRUPTED')) throw error
+      if (!isLabError(error, 'LOCKED')) failed.push({ project: note.project, error })
+    }
+  }
+  return { removed, failed }
+}
+
+async function removeNoted(note: TemporaryNote, options: LabOptions): Promise<void> {
+  const file = existsSync(note.file) ? note.file : packagedComposeFile()
+  const lock = { command: 'down --temporary' }
+  await using lab = await openLab({ ...options, file, runtime: note.runtime, lock })
+  await lab.runtime.down({ keepData: false, signal: options.signal })
+}
+
+/** Ports that nobody listens on now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = randomPort()
+    if (await isFree({ host: '127.0.0.1', port })) ports.add(port)
+  }
+  return [...ports]
+}
