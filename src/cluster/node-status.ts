@@ -47,7 +47,7 @@ export function primaryOf(all: readonly NodeStatus[]): PrimaryStatus {
   }
   throw new LabError(
     'NO_PRIMARY',
-    `no node accepts writes: ${all.map(({ name, role }) => `${name} is ${role}`).join(', ')}`,
+    `no node that answers accepts writes: ${all.map(({ name, role }) => `${name} is ${role}`).join(', ')}`,
     {
       hint: 'pnpm run failover promotes a standby; pnpm run up does that, and brings everything else back.',
     },

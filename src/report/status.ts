@@ -118,12 +118,20 @@ function roleWarnings(all: readonly NodeStatus[]): string[] {
   const primaries = all.filter(({ role }) => role === 'primary').map(({ name }) => name)
   const waiting = standbysOf(all).filter(({ waitsForPeers }) => waitsForPeers)
   const waits = waiting.map(({ name }) => waitingText(name, primaries))
-  if (primaries.length === 0) return ['no node accepts writes; pnpm run up brings the cluster up', ...waits]
+  if (primaries.length === 0) return [withoutPrimary(all), ...waits]
   if (primaries.length === 1) return waits
   return [
     `more than one node accepts writes: ${primaries.join(', ')}; pnpm run up lets the most advanced one stay, and keeps what the others have`,
     ...waits,
   ]
+}
+
+/** A server that runs and cannot be asked may be the primary, and accept writes of those who are connected already. */
+function withoutPrimary(all: readonly NodeStatus[]): string {
+  const unasked = all.filter(status => status.role === 'unreachable' && status.state === 'running')
+  if (unasked.length === 0) return 'no node accepts writes; pnpm run up brings the cluster up'
+  const names = unasked.map(({ name }) => name).join(' and ')
+  return `no node that answers accepts writes; whether ${names} does cannot be told; pnpm run up brings the cluster up`
 }
 
 const waitingText = (name: string, primaries: readonly string[]): string =>

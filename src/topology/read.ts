@@ -6,6 +6,7 @@ import type { Variables } from './compose/interpolation.ts'
 import type { ComposeModel, ComposeService } from './compose/model.ts'
 import { resolveCompose } from './compose/resolve.ts'
 import type { ComposeSource } from './compose/source.ts'
+import { faultIn } from './credentials.ts'
 import { isSlotName, memberServices, membersDocument } from './members.ts'
 import type { Member, NodeSpec, Topology } from './topology.ts'
 
@@ -52,6 +53,7 @@ function describe({ source, model, members }: Pick<Topology, 'source' | 'model' 
           : 'Exactly one service needs FIRST_START: initdb in its environment; the others need FIRST_START: clone.',
     })
   }
+  requireAllNamed(described)
   refuseShared(nodes, 'port', n => n.client.port)
   refuseShared(nodes, 'volume', n => n.data.volume)
   const value = (name: string): string => required(first.environment, name, first.name)
@@ -75,6 +77,29 @@ function requireProjectName(name: string): string {
     hint: 'COMPOSE_PROJECT_NAME has lower-case letters, digits, - and _, and begins with a letter or a digit.',
   })
 }
+
+/** The same nodes, the same roles and what can work, on each of them: any of them may be the primary tomorrow. */
+function requireAllNamed(described: readonly NodeSpec[]): void {
+  const names = described.map(({ name }) => name)
+  for (const { name, environment } of described) {
+    const listed = required(environment, 'CLUSTER_NODES', name).split(',')
+    if (listed.length !== names.length || names.some(other => !listed.includes(other))) {
+      throw invalid(name, `CLUSTER_NODES is "${listed.join(',')}"`, `The nodes of the file are ${names.join(',')}.`)
+    }
+    required(environment, 'PRIMARY_CONNINFO', name)
+    const fault = faultIn(environment)
+    if (fault !== undefined) throw invalid(name, fault.fact, fault.hint)
+    for (const variable of SAME_ON_ALL) {
+      if (environment[variable] !== described[0]?.environment[variable])
+        throw invalid(name, `its ${variable} is not that of ${names[0]}`, 'It is the same on every node.')
+    }
+  }
+}
+
+const SAME_ON_ALL = [
+  ...['POSTGRES_DB', 'POSTGRES_USER', 'POSTGRES_PASSWORD', 'LAB_USER', 'LAB_PASSWORD'],
+  ...['REPLICATION_USER', 'REPLICATION_PASSWORD'],
+]
 
 const nodesOf = (services: ComposeModel['services']): NodeSpec[] =>
   Object.entries(services)

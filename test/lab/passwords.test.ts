@@ -4,7 +4,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openLab, up } from '../../src/index.ts'
+import { openLab, runTrial, up } from '../../src/index.ts'
 import { connect } from '../../src/postgres/connection.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster } from '../support/cli.ts'
@@ -58,4 +58,26 @@ describeEachRuntime(
     })
   },
   ['local'],
+)
+
+describeEachRuntime(
+  'names and passwords that are only just possible',
+  runtime => {
+    test('are those of a cluster like any other', async () => {
+      const environment = {
+        ...{ POSTGRES_DB: 'my-db', POSTGRES_USER: 'Admin.x', LAB_USER: 'é', REPLICATION_USER: 'r@x' },
+        ...{ POSTGRES_PASSWORD: `it's : \\ $x "q`, LAB_PASSWORD: ': \\\\ é', REPLICATION_PASSWORD: 'a b:c\\' },
+        POSTGRES_INITDB_ARGS: '--data-checksums',
+      }
+      await using cluster = await startTestCluster(runtime, { environment })
+      const { record } = await runTrial(cluster, { fault: 'crash', timeoutMs: TIMEOUT_MS })
+      expect(record.writes.acknowledged).toBeGreaterThan(0)
+      await up(cluster, { timeoutMs: TIMEOUT_MS })
+      const who = await cluster.query('replica2', 'SELECT current_user AS who, current_database() AS at', {
+        as: 'superuser',
+      })
+      expect(who).toEqual([{ who: 'Admin.x', at: 'my-db' }])
+    })
+  },
+  ['docker', 'local'],
 )

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { escapeIdentifier } from 'pg'
 import { LabError } from '../../errors.ts'
 import { connect, type Session } from '../../postgres/connection.ts'
+import { initdbArguments } from '../../topology/credentials.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { waitUntil } from '../../wait.ts'
 import { lastLines, run, type CommandOptions } from '../command.ts'
@@ -67,16 +68,23 @@ interface Making extends InitialiseOptions {
 async function initdb({ host, node, topology, command }: Making): Promise<void> {
   const passwordFile = join(volumeOf(host.place, node), '.initdb-password')
   await writeOwned(host.place, passwordFile, { text: topology.superuser.password, mode: 0o600 })
-  const args = (node.environment['POSTGRES_INITDB_ARGS'] ?? '').split(/\s+/).filter(Boolean)
   const program = join(host.binaries.directory, 'initdb')
   const where = ['-D', dataOf(host.place, node), '-U', topology.superuser.user, `--pwfile=${passwordFile}`]
-  const argv = [...where, '--encoding=UTF8', '--no-sync', '--no-instructions', ...args]
+  const argv = [...where, '--encoding=UTF8', '--no-sync', '--no-instructions', ...(await locale(command))]
+  argv.push(...initdbArguments(node.environment)) // the later of two wins
   const result = await run(noted(host.place, node, [program, ...argv]), command)
   await rm(passwordFile, { force: true })
   if (result.exitCode === 0) return
   throw new LabError('NODE_FAILED', `initdb failed for ${node.name}: ${lastLines(result.stderr, 2)}`, {
     hint: `The data is in ${volumeOf(host.place, node)}; another place can be chosen with LAB_STATE_DIR.`,
   })
+}
+
+/** That of the official image, where this machine has it: text sorts by its rules there. Else it sorts by its bytes. */
+async function locale(command: CommandOptions): Promise<string[]> {
+  const listed = await run(['locale', '-a'], command).catch(() => undefined)
+  const found = listed?.stdout.split('\n').find(name => /^en_US\.utf-?8$/i.test(name))
+  return found === undefined ? [] : [`--locale=${found}`]
 }
 
 /** Over the Unix socket, as the superuser. */

@@ -23,7 +23,7 @@ describe('a cluster that is to be healthy', () => {
     [
       'no node is the primary yet',
       [aStandby('a'), aStandby('b')],
-      'no node accepts writes: a is standby, b is standby',
+      'no node that answers accepts writes: a is standby, b is standby',
     ],
     ['no node answers yet', [aSilentNode('a', 'running')], 'no node answers: a'],
     [

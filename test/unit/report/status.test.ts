@@ -65,6 +65,10 @@ describe('roles', () => {
     expect(statusWarnings([aStandby('replica1')])).toEqual([
       expect.stringMatching(/^no node accepts writes; pnpm run up/),
     ])
+    const unasked = { ...aSilentNode('primary'), state: 'running' } as NodeStatus
+    expect(statusWarnings([unasked, aStandby('replica1')])[0]).toMatch(
+      /^no node that answers accepts writes; whether primary does cannot be told/,
+    )
     const two = [aPrimary('primary', []), aPrimary('replica1', [])]
     expect(statusWarnings(two)).toEqual([
       expect.stringMatching(/^more than one node accepts writes: primary, replica1;/),

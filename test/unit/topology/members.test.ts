@@ -82,15 +82,16 @@ describe('a member', () => {
   })
 
   test('needs a standby to be like', async () => {
-    const services = { a: { ...plain, environment: environment('a', 'initdb') } }
+    const services = { a: { ...plain, environment: environment('a', 'initdb', 'a') } }
     const topology = parseTopology(stringify({ services, volumes: { 'a-data': {} } }), { file: '/lab/c.yml' })
     const error = await catchLabError('COMPOSE_FILE_INVALID', () => withMembers(topology, [{ name: 'b', port: 1 }]))
     expect(error.message).toContain('describes no standby')
   })
 })
 
-const environment = (name: string, firstStart: string): Record<string, string> => ({
+const environment = (name: string, firstStart: string, nodes = 'a,b'): Record<string, string> => ({
   ...{ NODE_NAME: name, FIRST_START: firstStart, PGDATA: '/data/pgdata', POSTGRES_DB: 'd', POSTGRES_USER: 'p' },
+  ...{ CLUSTER_NODES: nodes, PRIMARY_CONNINFO: `host=${nodes} user=r target_session_attrs=primary` },
   ...{ POSTGRES_PASSWORD: 'p', LAB_USER: 'l', LAB_PASSWORD: 'l', REPLICATION_USER: 'r', REPLICATION_PASSWORD: 'r' },
 })
 const plain = { image: 'i', command: ['postgres'], ports: ['127.0.0.1:1000:5432'], volumes: ['a-data:/data'] }
@@ -99,7 +100,7 @@ describe('the second compose file', () => {
   test('is there only with members, and holds what Compose has read of the first standby', async () => {
     const source = await readSource({ file: FILE, environment: {} })
     const { model } = topologyOf(source)
-    const environment = { ...model.services['replica1']?.environment, POSTGRES_PASSWORD: 'pa$$word' }
+    const environment = { ...model.services['replica1']?.environment, EXTRA: 'pa$$word' }
     const networks = { clients: null, replication: { aliases: ['replica1.replication'] } }
     const replica1 = { ...model.services['replica1'], environment, networks }
     const topology = topologyOf(source, { ...model, services: { ...model.services, replica1 } })
@@ -109,7 +110,7 @@ describe('the second compose file', () => {
       services: {
         replica3: {
           container_name: 'pg_replica3',
-          environment: { NODE_NAME: 'replica3', FIRST_START: 'clone', POSTGRES_PASSWORD: 'pa$$$$word' },
+          environment: { NODE_NAME: 'replica3', FIRST_START: 'clone', EXTRA: 'pa$$$$word' },
           ports: [{ host_ip: '127.0.0.1', published: '6000', target: 5432 }],
           networks: { clients: null, replication: { aliases: ['replica3.replication'] } },
           volumes: [

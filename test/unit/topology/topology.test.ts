@@ -30,6 +30,8 @@ function service(name: string, port: number, changes: Readonly<Record<string, un
       LAB_PASSWORD: 'lab_password',
       REPLICATION_USER: 'replicator',
       REPLICATION_PASSWORD: 'replicator_password',
+      CLUSTER_NODES: '@nodes',
+      PRIMARY_CONNINFO: 'host=@nodes user=replicator target_session_attrs=primary',
     },
     ports: [`127.0.0.1:${port}:5432`],
     volumes: [`${name}-data:/var/lib/postgresql`, './replica-entrypoint:/replica-entrypoint:ro'],
@@ -47,7 +49,10 @@ const withEnvironment = (base: Service, changes: Readonly<Record<string, unknown
 const primary = service('primary', 5432)
 const replica1 = service('replica1', 5433)
 const volumes = { 'primary-data': {}, 'replica1-data': {}, 'replica2-data': {}, 'replica-1-data': {} }
-const compose = (services: Readonly<Record<string, unknown>>): string => stringify({ services, volumes })
+const compose = (services: Readonly<Record<string, unknown>>, more: object = {}): string => {
+  const nodes = Object.keys(services).filter(name => name !== 'pgadmin')
+  return stringify({ ...more, services, volumes }).replaceAll('@nodes', nodes.join(','))
+}
 const invalid = async (changes: Readonly<Record<string, unknown>>): Promise<string> => {
   const error = await catchLabError('COMPOSE_FILE_INVALID', () => parse(compose({ primary, replica1, ...changes })))
   expect(error.hint, 'it says what to do').toBeDefined()
@@ -188,7 +193,7 @@ describe('parseTopology', () => {
   })
 
   test('names the project by COMPOSE_PROJECT_NAME, else by the file', () => {
-    const text = stringify({ name: '${PREFIX:-my}-lab', services: { primary }, volumes })
+    const text = compose({ primary }, { name: '${PREFIX:-my}-lab' })
     expect(parse(text).project).toBe('my-lab')
     expect(parse(text, { COMPOSE_PROJECT_NAME: '' }).project).toBe('my-lab')
     expect(parse(text, { COMPOSE_PROJECT_NAME: 'other' }).project).toBe('other')

@@ -45,7 +45,7 @@ describe('a switchover is to', () => {
 describe('a switchover is refused', () => {
   const refused = 'no switchover, and nothing was changed: '
   test.each<[fact: string, all: NodeStatus[], to: string | undefined, code: LabErrorCode, message: string]>([
-    ['without a primary', [aStandby('a')], 'a', 'NO_PRIMARY', 'no node accepts writes: a is standby'],
+    ['without a primary', [aStandby('a')], 'a', 'NO_PRIMARY', 'no node that answers accepts writes: a is standby'],
     ['with two', [aPrimary('a', []), aPrimary('b', [])], 'a', 'SPLIT_BRAIN', 'more than one node accepts writes: a, b'],
     ['when nobody answers', [aSilentNode('a'), aSilentNode('b')], 'a', 'NOT_RUNNING', 'no node answers: a, b'],
     ['to the primary', beside(aStandby('a')), 'primary', 'UNKNOWN_NODE', 'primary is the primary, and no standby'],
