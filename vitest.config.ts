@@ -31,6 +31,8 @@ export default defineConfig({
   plugins: [readmePlugin],
   test: {
     retry: 0,
+    // However the tests were started, the commands in them are typed as the documents have them: see src/cli/as-typed.ts.
+    env: { npm_config_user_agent: 'pnpm/10.0.0', npm_package_name: 'pg-failover-lab', npm_command: 'run-script' },
     sequence: { sequencer: LongFirst },
     projects: [
       {

@@ -33,6 +33,7 @@ export const labErrorCodes = {
   NOT_REMOVABLE: 'the node is none that can be removed now',
   STATE_INVALID: 'a file in which the lab keeps something between two commands cannot be read, or not written',
   SALVAGE_FAILED: 'what only an old primary has could not be read or kept, so nothing was erased',
+  FILE_NOT_WRITTEN: 'a report or a history could not be written; what was measured was printed before',
   INTERRUPTED: 'the user, or a signal, ended the work',
 } as const
 

@@ -11,6 +11,7 @@ import { command } from './command.ts'
 
 export const benchCommand = command({
   usage: 'bench',
+  examples: ['bench --only record'],
   summary: 'measure the lab against bare PostgreSQL programs on this machine',
   options: {
     runs: countOption('--runs <n>', { min: 1, max: 100, standard: 5 }, 'how often each is measured'),

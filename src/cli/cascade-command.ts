@@ -9,6 +9,7 @@ import { command } from './command.ts'
 
 export const cascadeCommand = command({
   usage: 'cascade <node>',
+  examples: ['cascade replica2 --from replica1'],
   summary: 'let a standby follow another standby, or the primary again',
   options: { from: textOption('--from <node>', 'whom to follow; the name of the primary is the way back') },
   run: async ({ openLab, words: [node = ''], options: { from }, narrate, interrupt: { signal } }) => {

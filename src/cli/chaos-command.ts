@@ -11,6 +11,7 @@ import { keepFailure } from './keep-failure.ts'
 
 export const chaosCommand = command({
   usage: 'chaos',
+  examples: ['chaos --seed 7 --rounds 10'],
   summary: 'random faults and procedures under load, drawn from a seed; healed and checked after each',
   options: {
     minutes: countOption('--minutes <n>', { min: 1, max: 10_080 }, 'begin no round after so long (default: 5)'),

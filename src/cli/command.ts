@@ -33,6 +33,10 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   /** `psql [node]` */
   readonly usage: string
   readonly summary: string
+  /** What its help says; the summary is enough where there is nothing to explain. */
+  readonly description?: string
+  /** Command lines to try, without what comes before the command's name. */
+  readonly examples?: readonly string[]
   readonly options: O
   /** Hand unknown options on, instead of refusing them. */
   readonly takesAnyOption?: boolean

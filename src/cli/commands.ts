@@ -19,6 +19,7 @@ export const UP_TIMEOUT_MS = 180_000
 
 export const upCommand = command({
   usage: 'up',
+  examples: ['up', 'up --runtime local', 'up --file other/docker-compose.yml'],
   summary: 'bring the cluster up: one primary, every other node streaming from it',
   options: { keep: flagOption('--no-keep', 'do not keep what only one node has: faster, and it is gone') },
   run: async ({ openLab, narrate, options: { keep }, interrupt: { signal } }) => {
@@ -32,6 +33,7 @@ export const upCommand = command({
 
 export const downCommand = command({
   usage: 'down',
+  examples: ['down', 'down --keep-data'],
   summary: 'end the cluster and remove its data',
   options: {
     keepData: flagOption('--keep-data', 'keep the data: the next up continues with it'),
@@ -63,12 +65,13 @@ async function downTemporary(narrate: Narrator, signal: AbortSignal): Promise<un
 
 export const psqlCommand = command({
   usage: 'psql [node]',
+  examples: ['psql', 'psql standby', "psql replica2 -c 'SELECT pg_is_in_recovery()'", 'psql --url'],
   summary: 'open psql on a node, the primary (the default), or a standby; what follows goes to psql',
   options: { url: flagOption('--url', 'instead, print the address for any client, with the password') },
   takesAnyOption: true,
-  run: async ({ openLab, argv, terminal, interrupt, options: { url } }) => {
+  run: async ({ openLab, words, terminal, interrupt, options: { url } }) => {
     const { cluster, topology } = await openLab({ onlyLooks: true })
-    const [first] = argv
+    const [first] = words
     const isTarget = first !== undefined && !first.startsWith('-')
     const node = await resolveNode(cluster, isTarget ? first : 'primary', interrupt.signal)
     if (url) {
@@ -76,7 +79,7 @@ export const psqlCommand = command({
       process.stdout.write(`${connectionUrl({ ...cluster.runtime.clientEndpoint(node), ...superuser, database })}\n`)
       return undefined
     }
-    const psql = await cluster.runtime.psql(node, argv.slice(isTarget ? 1 : 0), { terminal: isTerminal() })
+    const psql = await cluster.runtime.psql(node, words.slice(isTarget ? 1 : 0), { terminal: isTerminal() })
     if (psql === undefined) {
       throw new LabError('NO_RUNTIME', 'there is no psql on this machine', {
         hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq), or connect with any client to the address that pnpm run psql ${node} --url prints.`,
@@ -98,6 +101,7 @@ async function resolveNode(cluster: Cluster, target: string, signal: AbortSignal
 
 export const logsCommand = command({
   usage: 'logs [node]',
+  examples: ['logs replica1 --lines 100', 'logs --follow'],
   summary: "a server's log; without a node, the last lines of each",
   options: {
     lines: countOption('--lines <n>', { min: 1, max: 100_000, standard: 20 }, 'how many of the last lines'),

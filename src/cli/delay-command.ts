@@ -9,6 +9,7 @@ import { command } from './command.ts'
 
 export const delayCommand = command({
   usage: 'delay <node>',
+  examples: ['delay replica2 --by 5min', 'delay replica2 --by 0'],
   summary: 'let a standby apply transactions later than it receives them',
   options: { by: textOption('--by <time>', 'how much later: 500ms, 30s, 5min, 1h; 0 ends the delay') },
   run: async ({ openLab, words: [node = ''], options, narrate, interrupt: { signal } }) => {

@@ -16,9 +16,13 @@ const NEXT = ['pnpm run status', 'pnpm run psql', 'pnpm run psql standby', 'pnpm
 export const stepOption = flagOption('--step', 'wait for a key after each step, and say what to try by hand meanwhile')
 
 /** The command is called as the demo, unless another name is given. */
-export function demoCommand<O extends OptionSpecs>(demo: Demo<O>, usage: string = demo.name): Command {
+export function demoCommand<O extends OptionSpecs>(
+  demo: Demo<O>,
+  { usage = demo.name, examples }: Partial<Pick<Command, 'usage' | 'examples'>> = {},
+): Command {
   return command<OptionSpecs>({
     usage,
+    ...(examples === undefined ? {} : { examples }),
     summary: demo.summary,
     options: { ...demo.options, stepwise: stepOption },
     run: async context => {

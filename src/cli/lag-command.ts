@@ -44,6 +44,7 @@ const options = {
 
 export const lagCommand = command({
   usage: 'lag',
+  examples: ['lag --rate 500 --report lag.html', 'lag --liars'],
   summary: 'measure how long until an insert is visible on each standby',
   options,
   run: async context => {

@@ -36,6 +36,7 @@ export const lessons: readonly Demo[] = [
 
 export const lessonCommand = command({
   usage: 'lesson [lesson]',
+  examples: ['lesson', 'lesson 1 --step'],
   summary: 'the course: list the lessons, or run one by its number or name',
   options: { step: stepOption },
   run: async context => {
@@ -58,7 +59,7 @@ export const lessonCommand = command({
       throw new LabError('USAGE', `there is no lesson "${wanted}"`, { hint: 'pnpm run lesson lists them.' })
     }
     const standards = Object.fromEntries(
-      Object.entries(lesson.options).map(([name, spec]) => [name, spec.parse(spec.default)]),
+      Object.entries(lesson.options).map(([name, spec]) => [name, spec.parse(undefined)]),
     )
     return await runDemo(lesson, { ...context, options: standards }, options.step)
   },

@@ -10,6 +10,7 @@ import { UP_TIMEOUT_MS } from './commands.ts'
 
 export const addReplicaCommand = command({
   usage: 'add-replica [name]',
+  examples: ['add-replica', 'add-replica reports'],
   summary: 'add a replica while everything runs, up to ten; remove-replica or down ends it',
   options: {},
   run: async ({ openLab, words: [name], narrate, interrupt: { signal } }) => {
@@ -23,6 +24,7 @@ export const addReplicaCommand = command({
 
 export const removeReplicaCommand = command({
   usage: 'remove-replica <node>',
+  examples: ['remove-replica replica3'],
   summary: 'remove a replica that was added: its server, its data and its slot',
   options: {},
   run: async ({ openLab, words: [node = ''], narrate, interrupt: { signal } }) => {

@@ -27,6 +27,7 @@ const options = {
 
 export const rejoinCommand = command({
   usage: 'rejoin [node]',
+  examples: ['rejoin', 'rejoin primary'],
   summary: 'make a node a standby of the primary again: the one named, or the only one that does not stream',
   options,
   run: async context => {

@@ -16,6 +16,7 @@ import { SALVAGE_TIMEOUT_MS } from './rejoin-command.ts'
 
 export const salvageCommand = command({
   usage: 'salvage <node>',
+  examples: ['salvage primary'],
   summary: 'what only that node had, from what it keeps or while it is not rejoined: missing, changed, deleted rows',
   options: {
     psql: flagOption('--psql', 'open psql on it instead: read-only, in a server of its own'),

@@ -11,6 +11,7 @@ const EVERY_MS = 500
 
 export const statusCommand = command({
   usage: 'status',
+  examples: ['status', 'status --watch', 'status --json'],
   summary: 'roles, timelines, replication and slots, as the servers tell them',
   options: {
     watch: flagOption(

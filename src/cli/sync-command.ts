@@ -12,6 +12,7 @@ const TIMEOUT_MS = 30_000
 
 export const syncCommand = command({
   usage: 'sync [standbys]',
+  examples: ['sync', 'sync one', 'sync quorum', 'sync off'],
   summary: 'what a commit waits for: show it, or set it to off, one (standby) or quorum (any one of them)',
   options: {
     commit: textOption(

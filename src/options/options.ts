@@ -2,8 +2,9 @@
  * The options of a command line: how each is written, what it is for, and how what was typed is read.
  */
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { LabError, messageOf } from '../errors.ts'
+import { targetOf } from '../report/whole-file.ts'
 
 /** One option of a command line: how it is written, what it is for, and how it is read. */
 export interface OptionSpec<T> {
@@ -11,9 +12,16 @@ export interface OptionSpec<T> {
   readonly flags: string
   readonly description: string
   readonly default?: T
+  /** The words that it is one of. */
+  readonly choices?: readonly string[]
+  /** It names a file that is written. */
+  readonly isFile?: boolean
   /** @throws LabError USAGE */
-  parse(value: unknown): T
+  parse(given: Given): T
 }
+
+/** What was typed: true for an option without a value, else its values, as text; undefined when it was not given. */
+export type Given = readonly string[] | boolean | undefined
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec<unknown>>>
 export type OptionValues<O extends OptionSpecs> = {
@@ -29,14 +37,17 @@ export const choiceOption = <T extends string>(
   flags,
   description: `${description}: ${words.join(' or ')}`,
   default: words[0],
-  parse: value => {
-    const word = words.find(candidate => candidate === value)
-    if (word !== undefined) return word
-    throw new LabError('USAGE', `${flags.split(' ')[0]} is "${String(value)}"`, {
-      hint: `It is ${words.join(' or ')}.`,
-    })
-  },
+  choices: words,
+  parse: given => choiceOfWord(flags.split(' ')[0] ?? '', words, wordsOf(given).at(-1) ?? words[0]),
 })
+
+/** One of these words. @throws LabError USAGE */
+export function choiceOfWord<T extends string>(what: string, words: readonly T[], typed: string | undefined): T {
+  const word = words.find(candidate => candidate === typed)
+  if (word !== undefined) return word
+  const fact = typed === undefined ? `${what} is missing` : `${what} is "${typed}"`
+  throw new LabError('USAGE', fact, { hint: `It is ${words.join(' or ')}.` })
+}
 
 /** An option with any text; undefined when it is not given. */
 export const textOption = (flags: string, description: string): OptionSpec<string | undefined> => ({
@@ -49,13 +60,15 @@ export const textOption = (flags: string, description: string): OptionSpec<strin
 export const fileOption = (flags: string, description: string): OptionSpec<string | undefined> => ({
   flags,
   description,
+  isFile: true,
   parse: value => {
     const file = wordsOf(value).at(-1)
     if (file === undefined) return undefined
     try {
-      accessSync(dirname(resolve(file)), constants.W_OK)
-      if (existsSync(file)) accessSync(file, constants.W_OK)
-      if (!existsSync(file) || statSync(file).isFile()) return file
+      const target = targetOf(file)
+      accessSync(dirname(target), constants.W_OK)
+      if (existsSync(target)) accessSync(target, constants.W_OK)
+      if (!existsSync(target) || statSync(target).isFile()) return file
     } catch (error) {
       throw cannotWrite(file, messageOf(error), error)
     }
@@ -83,9 +96,7 @@ export const textsOption = (flags: string, description: string): OptionSpec<read
   parse: wordsOf,
 })
 
-/** The parser of the command line makes a list of what is given twice, and a number of what looks like one. */
-const wordsOf = (value: unknown): string[] =>
-  [value].flat().flatMap(word => (typeof word === 'string' || typeof word === 'number' ? [String(word)] : []))
+const wordsOf = (given: Given): readonly string[] => (typeof given === 'object' ? given : [])
 
 interface Limits {
   readonly min: number
@@ -129,6 +140,7 @@ export const listOption = <T extends string>(
 ): OptionSpec<readonly T[]> => ({
   flags,
   description: `${description}, with commas: ${words.join(',')} (default: all)`,
+  choices: words,
   parse: value => {
     if (value === undefined) return words
     const given = wordsOf(value).flatMap(word => word.split(','))

@@ -12,9 +12,10 @@ import type { TrialResult } from '../experiments/trial.ts'
 import type { FailoverRecord } from '../measure/record.ts'
 import type { TrialsDocument } from '../measure/trials.ts'
 import { failoverReport } from './html/reports.ts'
+import { writeWhole } from './whole-file.ts'
 import type { Narrator } from './narrator.ts'
 
-/** Draws a report and writes it, if `--report` asks for one, and says where it is. @throws LabError USAGE when it cannot be written */
+/** Draws a report and writes it, if `--report` asks for one, and says where it is. */
 export async function keepReport(
   narrate: Narrator,
   file: string | undefined,
@@ -22,18 +23,25 @@ export async function keepReport(
 ): Promise<void> {
   if (file === undefined) return
   const html = await draw()
-  await writable(file, writeFile(file, html))
-  narrate.say(`report         ${file}`)
+  await keepFile(narrate, { what: 'report', file }, scratch => writeFile(scratch, html))
 }
 
-async function writable(file: string, written: Promise<void>): Promise<void> {
+/** What was measured is told even so: that the file is not there ends the command, after everything else. */
+async function keepFile(
+  narrate: Narrator,
+  { what, file }: { readonly what: string; readonly file: string },
+  write: (scratch: string) => Promise<void>,
+): Promise<void> {
   try {
-    await written
+    await writeWhole(file, write)
+    narrate.say(`${what.padEnd(14)} ${file}`)
   } catch (error) {
-    throw new LabError('USAGE', `cannot write ${file}: ${messageOf(error)}`, {
-      hint: 'Name a file in a folder that is there and can be written to.',
-      cause: error,
-    })
+    narrate.failAtEnd(
+      new LabError('FILE_NOT_WRITTEN', `${file} could not be written: ${messageOf(error)}`, {
+        hint: 'What was measured is in what was printed. The next run can write to another folder.',
+        cause: error,
+      }),
+    )
   }
 }
 
@@ -59,8 +67,7 @@ export interface Evidence {
 export async function keepEvidence(narrate: Narrator, { document, runs, history, report }: Evidence): Promise<void> {
   if (history !== undefined) {
     const histories = runs.map(run => run.history)
-    await writable(history, writeHistories(history, histories))
-    narrate.say(`history        ${history}`)
+    await keepFile(narrate, { what: 'history', file: history }, scratch => writeHistories(scratch, histories))
   }
   await keepReport(narrate, report, () => failoverReport({ document, runs }))
 }

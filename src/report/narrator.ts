@@ -1,6 +1,7 @@
 /**
  * The narrator of demos and commands: what is done and why, and the very SQL and commands that ran.
  */
+import type { LabError } from '../errors.ts'
 import type { ClusterEvent } from '../cluster/cluster.ts'
 import { formatTable } from './format.ts'
 import type { Terminal } from './terminal.ts'
@@ -9,9 +10,19 @@ export class Narrator {
   readonly #terminal: Terminal
   #steps = 0
   #isHushed = false
+  #failure: LabError | undefined
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal
+  }
+
+  /** What went wrong beside the work itself: it is told when all that was found out is. */
+  get failure(): LabError | undefined {
+    return this.#failure
+  }
+
+  failAtEnd(error: LabError): void {
+    this.#failure ??= error
   }
 
   title(text: string): void {

@@ -23,8 +23,12 @@ export interface Style {
   bold(text: string): string
 }
 
-/** https://no-color.org, and FORCE_COLOR as node knows it. */
-export function createTerminal(stream: NodeJS.WriteStream, environment: Variables): Terminal {
+/** What is printed goes through `reword`. https://no-color.org, and FORCE_COLOR as node knows it. */
+export function createTerminal(
+  stream: NodeJS.WriteStream,
+  environment: Variables,
+  reword: (text: string) => string = text => text,
+): Terminal {
   const isWatched = stream.isTTY && environment['TERM'] !== 'dumb' && !environment['CI']
   kleur.enabled = environment['FORCE_COLOR']
     ? environment['FORCE_COLOR'] !== '0'
@@ -40,7 +44,7 @@ export function createTerminal(stream: NodeJS.WriteStream, environment: Variable
     print: (text = '') => {
       const going = current?.text
       idle()
-      stream.write(`${text}\n`)
+      stream.write(`${reword(text)}\n`)
       if (going !== undefined) current = start(going)
     },
     busy: text => {
