@@ -32,7 +32,12 @@ export default defineConfig({
   test: {
     retry: 0,
     // However the tests were started, the commands in them are typed as the documents have them: see src/cli/as-typed.ts.
-    env: { npm_config_user_agent: 'pnpm/10.0.0', npm_package_name: 'pg-failover-lab', npm_command: 'run-script' },
+    env: {
+      npm_config_user_agent: 'pnpm/10.0.0',
+      npm_package_name: 'pg-failover-lab',
+      npm_command: 'run',
+      npm_lifecycle_event: 'lab',
+    },
     sequence: { sequencer: LongFirst },
     projects: [
       {

@@ -13,11 +13,11 @@ export function asTyped(environment: Variables): (text: string) => string {
 
 function prefixOf(environment: Variables): string {
   const manager = (environment['npm_config_user_agent'] ?? '').split('/')[0] ?? ''
-  const isOwnScript =
-    environment['npm_package_name'] === 'pg-failover-lab' && environment['npm_command'] === 'run-script'
+  const isExec = environment['npm_command'] === 'exec'
+  const isScript = environment['npm_lifecycle_event'] !== undefined && !isExec
+  const isOwnScript = isScript && environment['npm_package_name'] === 'pg-failover-lab'
   if (isOwnScript) return `${['npm', 'yarn', 'bun'].includes(manager) ? manager : 'pnpm'} run `
-  if (environment['npm_command'] === 'exec')
-    return manager === 'pnpm' ? 'pnpm exec pg-failover-lab ' : 'npx pg-failover-lab '
+  if (isExec) return manager === 'pnpm' ? 'pnpm exec pg-failover-lab ' : 'npx pg-failover-lab '
   return 'pg-failover-lab '
 }
 

@@ -82,17 +82,13 @@ describe('the command line', () => {
   })
 
   test.each([
-    [
-      { npm_command: 'run-script', npm_config_user_agent: 'npm/10.8.2 node/v20' },
-      'npm run up',
-      'npm run failover -- --fault',
-    ],
+    [{ npm_config_user_agent: 'npm/10.8.2 node/v20' }, 'npm run up', 'npm run failover -- --fault'],
     [
       { npm_command: 'exec', npm_config_user_agent: 'npm/10.8.2 node/v20' },
       'npx pg-failover-lab up',
       'npx pg-failover-lab failover --fault',
     ],
-    [{ npm_command: undefined, npm_package_name: 'theirs' }, 'pg-failover-lab up', 'pg-failover-lab failover --fault'],
+    [{ npm_package_name: 'theirs' }, 'pg-failover-lab up', 'pg-failover-lab failover --fault'],
   ])('speaks of itself as it was typed: %j', async (environment, up, withOption) => {
     await using cluster = await CliCluster.describe('local')
     const status = await cluster.runWith(environment, 'status', '--json')

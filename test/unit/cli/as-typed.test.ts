@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { asTyped } from '../../../src/cli/as-typed.ts'
 
-const script = { npm_command: 'run-script', npm_package_name: 'pg-failover-lab' }
+const script = { npm_lifecycle_event: 'up', npm_package_name: 'pg-failover-lab' }
 
 describe('a command in a text', () => {
   test.each([
@@ -23,7 +23,7 @@ describe('a command in a text', () => {
       'pnpm exec pg-failover-lab rejoin replica1 --no-keep, or pnpm exec pg-failover-lab up.',
     ],
     [
-      { npm_command: 'run-script', npm_package_name: 'theirs', npm_config_user_agent: 'pnpm/10.34.8' },
+      { npm_lifecycle_event: 'test', npm_package_name: 'theirs', npm_config_user_agent: 'pnpm/10.34.8' },
       'pg-failover-lab rejoin replica1 --no-keep, or pg-failover-lab up.',
     ],
     [{}, 'pg-failover-lab rejoin replica1 --no-keep, or pg-failover-lab up.'],
