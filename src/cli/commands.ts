@@ -2,6 +2,7 @@
  * The commands that manage the cluster: up, down, psql, logs.
  */
 import type { Cluster } from '../cluster/cluster.ts'
+import { describeStatus } from '../cluster/conditions.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import { up } from '../operations/up.ts'
 import { connectionUrl } from '../postgres/conninfo.ts'
@@ -69,7 +70,7 @@ export const psqlCommand = command({
   summary: 'open psql on a node, the primary (the default), or a standby; what follows goes to psql',
   options: { url: flagOption('--url', 'instead, print the address for any client, with the password') },
   takesAnyOption: true,
-  run: async ({ openLab, words, terminal, interrupt, options: { url } }) => {
+  run: async ({ openLab, words, narrate, terminal, interrupt, options: { url } }) => {
     const { cluster, topology } = await openLab({ onlyLooks: true })
     const [first] = words
     const isTarget = first !== undefined && !first.startsWith('-')
@@ -79,7 +80,11 @@ export const psqlCommand = command({
       process.stdout.write(`${connectionUrl({ ...cluster.runtime.clientEndpoint(node), ...superuser, database })}\n`)
       return undefined
     }
-    const psql = await cluster.runtime.psql(node, words.slice(isTarget ? 1 : 0), { terminal: isTerminal() })
+    const given = words.slice(isTarget ? 1 : 0)
+    if (isTerminal()) narrate.choice(describeStatus(await cluster.nodeStatus(node, interrupt.signal)))
+    const psql = await cluster.runtime.psql(node, isTerminal() ? [...promptsOf(node), ...given] : given, {
+      terminal: isTerminal(),
+    })
     if (psql === undefined) {
       throw new LabError('NO_RUNTIME', 'there is no psql on this machine', {
         hint: `Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq), or connect with any client to the address that pnpm run psql ${node} --url prints.`,
@@ -89,6 +94,12 @@ export const psqlCommand = command({
     return undefined
   },
 })
+
+/**
+ * Which node it is; its role is none of the prompt, since it may change meanwhile. What ~/.psqlrc says comes later, and wins.
+ * https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-PROMPTING
+ */
+const promptsOf = (node: string): string[] => ['1', '2'].flatMap(at => ['--set', `PROMPT${at}=${node} %/%R%x%# `])
 
 /** `primary` and `standby` are roles before they are names: the container called pg_primary may be a standby today. */
 async function resolveNode(cluster: Cluster, target: string, signal: AbortSignal): Promise<string> {

@@ -85,7 +85,7 @@ const behindFor = (positions: readonly PrimaryPosition[], polled: readonly Polle
 async function asDocuments(cluster: Cluster, looks: AsyncIterable<WatchView>): Promise<void> {
   for await (const { at, nodes, behindFor } of looks) {
     const document = {
-      ...statusDocument(cluster, nodes, await readKept(cluster)),
+      ...statusDocument(cluster, nodes, { kept: await readKept(cluster) }),
       at: at.toISOString(),
       behindAtLeastMs: behindFor,
     }

@@ -3,6 +3,7 @@
  */
 import { isLabError, LabError, messageOf } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
+import { LAST_LOG_LINES, lastWords } from '../postgres/last-words.ts'
 import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, type Condition, type Observation } from '../wait.ts'
 import type { Cluster } from './cluster.ts'
@@ -106,9 +107,9 @@ export function caughtUp(cluster: Cluster, name: string, lsn: Lsn): Condition<St
 /** A server that ended will not do what is waited for. @throws LabError NODE_FAILED, with its last words */
 export async function requireAlive(cluster: Cluster, status: NodeStatus): Promise<void> {
   if (status.role !== 'unreachable' || status.state === 'running' || status.state === 'frozen') return
-  const lastWords = await cluster.runtime.log(status.name, { lines: 3 })
-  throw new LabError('NODE_FAILED', `${status.name} has ended; the last it said:\n${lastWords}`, {
-    hint: `The whole log: pnpm run logs ${status.name}`,
+  const log = await cluster.runtime.log(status.name, { lines: LAST_LOG_LINES })
+  throw new LabError('NODE_FAILED', `${status.name} has ended; the last it said:\n${lastWords(log)}`, {
+    hint: `pnpm run logs ${status.name} shows the whole log.`,
   })
 }
 

@@ -1,10 +1,8 @@
 /**
  * Up: from whatever state the last command, or its end, has left, to one primary with every other node streaming from it.
  */
-import { isLabError } from '../errors.ts'
+import { isLabError, LabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
-import { formatLsn } from '../postgres/lsn.ts'
-import { lastCommonPoint, timelineOf } from '../postgres/node-history.ts'
 import { together } from '../together.ts'
 import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
@@ -25,6 +23,7 @@ import { readNodeHistory } from './node-history.ts'
 import { promote } from './promote.ts'
 import { someMayBePrimary } from './may-be-primary.ts'
 import { whyWalIsMissing } from './missing-wal.ts'
+import { settingsTooSmall, whereTheyPart } from './standing.ts'
 import { reconnectIsolated } from '../faults/network.ts'
 import { rejoin, type Rejoined } from './rejoin.ts'
 import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
@@ -227,10 +226,17 @@ async function bringBack(
 /** What a lab that was killed has left paused. With a delay it is left to whoever gets back a table there. */
 async function goOnReplaying(
   cluster: Cluster,
-  { name, replayPaused, recoveryMinApplyDelayMs }: StandbyStatus,
-  options: UpOptions,
+  standby: StandbyStatus,
+  options: UpOptions & { readonly primary: string },
 ): Promise<void> {
+  const { name, replayPaused, recoveryMinApplyDelayMs } = standby
   if (!replayPaused) return
+  const small = await settingsTooSmall(cluster, standby, options)
+  if (small !== undefined) {
+    throw new LabError('NODE_FAILED', `PostgreSQL has paused the replay of ${name}, since ${small}`, {
+      hint: `Raise it there (pnpm run psql ${name}: ALTER SYSTEM SET …), then pnpm run down --keep-data and pnpm run up. To resume the replay would end the server.`,
+    })
+  }
   if (recoveryMinApplyDelayMs > 0) {
     const text = `replay is paused on ${name}, which has a delay: it stays so until SELECT pg_wal_replay_resume()`
     return cluster.emit({ kind: 'remark', text })
@@ -271,29 +277,22 @@ async function whyNotStreaming(
       cluster.emit({ kind: 'remark', text })
       return met(undefined)
     }
-    const missing = await whyWalIsMissing(cluster, standby, { primary: primary.name, signal })
-    return missing === undefined ? await whereTheyPart(cluster, { name, primary: primary.name, signal }) : met(missing)
+    const beside = { primary: primary.name, signal }
+    const missing = await whyWalIsMissing(cluster, standby, beside)
+    return missing === undefined ? await parted(cluster, name, beside) : met(missing)
   }
   return await waitUntil({ what: follows.what, observe }, options)
 }
 
-interface Two {
-  readonly name: string
-  readonly primary: string
-  readonly signal: AbortSignal
-}
-
 /** Met when the node has gone on where the primary's history had left its own. */
-async function whereTheyPart(cluster: Cluster, { name, primary, signal }: Two): Promise<Observation<string>> {
+async function parted(
+  cluster: Cluster,
+  name: string,
+  beside: { readonly primary: string; readonly signal: AbortSignal },
+): Promise<Observation<string>> {
   try {
-    const [own, theirs] = [
-      await readNodeHistory(cluster, name, signal),
-      await readNodeHistory(cluster, primary, signal),
-    ]
-    const common = lastCommonPoint(own, theirs)
-    if (common !== null && own.endLsn <= common.lsn) return notMet('it does not stream yet')
-    const at = common === null ? 'from the beginning' : `at ${formatLsn(common.lsn)} on timeline ${common.timeline}`
-    return met(`it is at ${formatLsn(own.endLsn)} on timeline ${timelineOf(own)}, and their histories part ${at}`)
+    const where = await whereTheyPart(cluster, name, beside)
+    return where === undefined ? notMet('it does not stream yet') : met(where)
   } catch (error) {
     if (isLabError(error, 'UNREACHABLE')) return notMet(error.message)
     throw error

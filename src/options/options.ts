@@ -132,6 +132,24 @@ export function countOption(
   }
 }
 
+/** An option with an amount of memory, in PostgreSQL's units: `16MB`; bytes without one. Undefined when it is not given. */
+export const sizeOption = (flags: string, description: string): OptionSpec<number | undefined> => ({
+  flags,
+  description,
+  parse: value => {
+    const given = wordsOf(value).at(-1)
+    if (given === undefined) return undefined
+    const [, number, unit = 'B'] = /^(\d{1,12})(B|kB|MB|GB|TB)?$/.exec(given) ?? []
+    if (number !== undefined) return Number(number) * 1024 ** UNITS.indexOf(unit)
+    throw new LabError('USAGE', `${flags.split(' ')[0]} is "${given}"`, {
+      hint: 'It is 0, 8kB, 16MB, 1GB and the like.',
+    })
+  },
+})
+
+/** https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-NAMES-VALUES: the multiplier is 1024. */
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
+
 /** An option with several words out of a list, `on,local`; all of them when it is not given. */
 export const listOption = <T extends string>(
   flags: string,

@@ -28,6 +28,14 @@ export const slotWarnings = (all: readonly NodeStatus[]): string[] => [
   ...missingSlots(all),
 ]
 
+/** The slots that hold back more than so many bytes. */
+export const retentions = (all: readonly NodeStatus[], limit: number | undefined): string[] =>
+  slotsOf(all).flatMap(({ slot, on, bytes }) =>
+    limit !== undefined && bytes > limit
+      ? [`slot ${slot.slotName} on ${on.name} retains ${formatBytes(bytes)}, more than ${formatBytes(limit)}`]
+      : [],
+  )
+
 interface HeldSlot {
   readonly slot: Slot
   readonly on: Answering
@@ -55,6 +63,8 @@ function warningOf({ slot, on, bytes }: HeldSlot, all: readonly NodeStatus[]): s
   const owner = slot.slotType === 'physical' ? all.find(({ name }) => name === slot.slotName) : undefined
   if (owner === undefined || owner === on) return warningOfStranger({ slot, on, bytes })
   const name = `slot ${slot.slotName} on ${on.name}`
+  if (slot.walStatus === 'lost' && owner.role === 'primary')
+    return `${name} is lost, and nobody needs it: ${owner.name} is the primary. ${on.role === 'standby' ? 'pnpm run up drops it.' : dropping(slot)}`
   if (slot.walStatus === 'lost')
     return `${name} is lost: WAL that ${owner.name} lacks is gone. pnpm run up clones ${owner.name} anew.`
   if (slot.walStatus === 'unreserved')

@@ -2,14 +2,14 @@
  * The state of the cluster: as a table, and as the `status --json` document.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { standbysOf, type NodeStatus, type StandbyStatus } from '../cluster/node-status.ts'
+import { standbysOf, type NodeStatus, type PrimaryStatus, type StandbyStatus } from '../cluster/node-status.ts'
 import { senderOf } from '../cluster/conditions.ts'
 import { describeKept, type Kept } from '../operations/salvage/keep.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { bytesBehind, formatLsn } from '../postgres/lsn.ts'
 import { formatBytes, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
-import { SLOT_HEADING, slotRows, slotWarnings } from './slots.ts'
+import { retentions, SLOT_HEADING, slotRows, slotWarnings } from './slots.ts'
 
 export interface StatusDocument {
   readonly version: 1
@@ -21,20 +21,33 @@ export interface StatusDocument {
   readonly kept: readonly Kept[]
 }
 
+/** What the nodes themselves do not say in their status. */
+export interface Beside {
+  readonly kept?: readonly Kept[]
+  /** Why a standby does not stream or does not apply, by its name: see readReasons. */
+  readonly reasons?: Reasons
+}
+
+type Reasons = Readonly<Record<string, string>>
+
 export const statusDocument = (
   cluster: Cluster,
   nodes: readonly NodeStatus[],
-  kept: readonly Kept[],
+  { kept = [], reasons }: Beside = {},
 ): StatusDocument => ({
   version: 1,
   runtime: cluster.runtime.name,
   nodes,
-  warnings: statusWarnings(nodes),
+  warnings: statusWarnings(nodes, reasons),
   kept,
 })
 
 /** Prints a line a node, then the slots, then what is wrong, then what is kept. */
-export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[], kept: readonly Kept[] = []): void {
+export function narrateStatus(
+  narrate: Narrator,
+  all: readonly NodeStatus[],
+  { kept = [], reasons }: Beside = {},
+): void {
   narrate.table(NODE_HEADING, nodeRows(all))
   for (const line of silences(all)) narrate.say(line)
   const slots = slotRows(all)
@@ -42,10 +55,38 @@ export function narrateStatus(narrate: Narrator, all: readonly NodeStatus[], kep
     narrate.say('')
     narrate.table(SLOT_HEADING, slots)
   }
-  for (const warning of statusWarnings(all)) narrate.say(warning)
+  for (const warning of statusWarnings(all, reasons)) narrate.say(warning)
   for (const one of kept) {
     narrate.say(`${one.node} keeps what only it had: ${describeKept(one)}; pnpm run salvage ${one.node}`)
   }
+}
+
+/** From when on a figure is a problem; undefined: it never is. */
+export interface CheckLimits {
+  /** Bytes of WAL that a standby has not applied. */
+  readonly maxLag: number | undefined
+  /** Bytes of WAL that a slot holds back. */
+  readonly maxRetained: number | undefined
+}
+
+/** What a monitor should be told: nodes that do not answer, what is wrong, and figures past their limits. */
+export const statusProblems = (
+  all: readonly NodeStatus[],
+  { reasons = {}, maxLag, maxRetained }: CheckLimits & Beside,
+): string[] => [
+  ...silences(all),
+  ...statusWarnings(all, reasons),
+  ...lags(all, maxLag),
+  ...retentions(all, maxRetained),
+]
+
+function lags(all: readonly NodeStatus[], limit: number | undefined): string[] {
+  const [primary] = all.filter(status => status.role === 'primary')
+  if (limit === undefined || primary === undefined) return []
+  return standbysOf(all).flatMap(({ name, replayLsn }) => {
+    const bytes = bytesBehind(primary.currentLsn, replayLsn)
+    return bytes > limit ? [`${name} is ${formatBytes(bytes)} behind, more than ${formatBytes(limit)}`] : []
+  })
 }
 
 /** For how long a standby has been behind, at least, in milliseconds; by its name. Only a watch knows. */
@@ -64,8 +105,7 @@ function nodeColumns(
 ): readonly (string | number)[] {
   switch (status.role) {
     case 'primary': {
-      const standbys = status.replication.length
-      return [status.timeline, formatLsn(status.currentLsn), `${standbys} standby${standbys === 1 ? '' : 's'}`, '']
+      return [status.timeline, formatLsn(status.currentLsn), sendsTo(status, all), '']
     }
     case 'standby':
       return [
@@ -77,6 +117,24 @@ function nodeColumns(
     case 'unreachable':
       return ['', '', '', '']
   }
+}
+
+/** `2 standbys, 1 clone`: pg_basebackup has a sender for the data, and one more for the WAL. */
+function sendsTo({ replication }: PrimaryStatus, all: readonly NodeStatus[]): string {
+  const clones = replication.filter(({ state }) => state === 'backup').length
+  const isNode = (name: string): boolean => all.some(status => status.name === name)
+  const standbys = replication.filter(
+    ({ applicationName, state }) => isNode(applicationName) && state !== 'backup',
+  ).length
+  const others = replication.filter(
+    ({ applicationName, state }) =>
+      !isNode(applicationName) && applicationName !== 'pg_basebackup' && ['catchup', 'streaming'].includes(state),
+  ).length
+  return [
+    `${standbys} standby${standbys === 1 ? '' : 's'}`,
+    ...(clones > 0 ? [`${clones} clone${clones === 1 ? '' : 's'} in the making`] : []),
+    ...(others > 0 ? [`${others} other${others === 1 ? '' : 's'}`] : []),
+  ].join(', ')
 }
 
 /** `streaming`, `streaming from replica1, replay paused`: where from is said when it is not the primary. */
@@ -111,8 +169,50 @@ function behind(standby: StandbyStatus, all: readonly NodeStatus[], forMs: numbe
 export const silences = (all: readonly NodeStatus[]): string[] =>
   all.flatMap(status => (status.role === 'unreachable' ? [`${status.name} is ${status.state}: ${status.reason}`] : []))
 
-/** What is wrong with the roles and the slots. */
-export const statusWarnings = (all: readonly NodeStatus[]): string[] => [...roleWarnings(all), ...slotWarnings(all)]
+/** What is wrong with the roles, the standbys, what commits wait for, and the slots. */
+export const statusWarnings = (all: readonly NodeStatus[], reasons: Reasons = {}): string[] => [
+  ...roleWarnings(all),
+  ...standbyWarnings(all, reasons),
+  ...all.flatMap(status => (status.role === 'primary' ? synchronousWarnings(status) : [])),
+  ...slotWarnings(all),
+]
+
+function standbyWarnings(all: readonly NodeStatus[], reasons: Reasons): string[] {
+  const [primary, second] = all.filter(({ role }) => role === 'primary')
+  if (primary === undefined || second !== undefined) return [] // then the roles are what is wrong
+  return standbysOf(all)
+    .filter(({ waitsForPeers }) => !waitsForPeers)
+    .flatMap(standby => {
+      const { name, timeline } = standby
+      const why = reasons[name]
+      if (senderOf(standby, all) !== undefined) return why === undefined ? [] : [`${name} applies nothing: ${why}`]
+      const isNewer = primary.role === 'primary' && timeline > primary.timeline
+      const newer = isNewer ? `, and is on timeline ${timeline}, newer than the primary's ${primary.timeline}` : ''
+      const because = why === undefined ? '' : `: ${why}`
+      return [`${name} streams from no node that answers${newer}${because}; pnpm run up brings it back`]
+    })
+}
+
+/** https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-SYNCHRONOUS-STANDBY-NAMES */
+function synchronousWarnings({ synchronousStandbyNames, synchronousCommit, replication }: PrimaryStatus): string[] {
+  const waits = !['off', 'local'].includes(synchronousCommit)
+  if (synchronousStandbyNames === '')
+    return ['remote_write', 'remote_apply'].includes(synchronousCommit)
+      ? [
+          `synchronous_commit is ${synchronousCommit}, and commits wait for no standby: synchronous_standby_names is empty; pnpm run sync one`,
+        ]
+      : []
+  if (!waits)
+    return [
+      `synchronous_standby_names is set, and commits wait for no standby: synchronous_commit is ${synchronousCommit}; pnpm run sync one --commit on`,
+    ]
+  const isServed = replication.some(({ syncState }) => syncState === 'sync' || syncState === 'quorum')
+  return isServed
+    ? []
+    : [
+        'commits wait for a synchronous standby, and none is connected: every write hangs; pnpm run up brings the standbys back, pnpm run sync off lets commits go on',
+      ]
+}
 
 function roleWarnings(all: readonly NodeStatus[]): string[] {
   const primaries = all.filter(({ role }) => role === 'primary').map(({ name }) => name)

@@ -46,7 +46,7 @@ import { tracesOf } from './traces.ts'
 import { signalAll, waitUntilGone, waitUntilStopped } from './processes.ts'
 import {
   asServer,
-  lastWords,
+  logLines,
   nodeEnvironment,
   serverProcesses,
   serverState,
@@ -266,7 +266,7 @@ class LocalRuntime implements Runtime {
   }
 
   async log(node: string, { lines }: { readonly lines: number }): Promise<string> {
-    return await lastWords(this.#place, this.#spec(node), lines)
+    return await logLines(this.#place, this.#spec(node), lines)
   }
 
   async followLog(

@@ -1,6 +1,7 @@
 /**
  * One PostgreSQL server as a process of this machine: starting, finding and ending it.
  */
+import { LAST_LOG_LINES, lastWords } from '../../postgres/last-words.ts'
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
@@ -178,9 +179,9 @@ export function takesConnections(place: Place, node: NodeSpec): Condition<undefi
         return notMet(status.trim() === '' ? 'it has just been started' : `it is ${status.trim()}`)
       throw new LabError(
         'NODE_FAILED',
-        `${node.name} has ended; the last it said:\n${await lastWords(place, node, 3)}`,
+        `${node.name} has ended; the last it said:\n${lastWords(await logLines(place, node, LAST_LOG_LINES))}`,
         {
-          hint: `The whole log: pnpm run logs ${node.name}`,
+          hint: `pnpm run logs ${node.name} shows the whole log.`,
         },
       )
     },
@@ -191,5 +192,5 @@ export function takesConnections(place: Place, node: NodeSpec): Condition<undefi
 const PID_FILE_STATUS_LINE = 7
 
 /** The last lines of the node's log. */
-export const lastWords = async (place: Place, node: NodeSpec, lines: number): Promise<string> =>
+export const logLines = async (place: Place, node: NodeSpec, lines: number): Promise<string> =>
   lastLines(await readFile(logOf(place, node), 'utf8').catch(() => ''), lines)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { slotRows, slotWarnings } from '../../../src/report/slots.ts'
-import { narrateStatus, statusWarnings } from '../../../src/report/status.ts'
+import { narrateStatus, statusProblems, statusWarnings } from '../../../src/report/status.ts'
 import type { NodeStatus } from '../../../src/cluster/node-status.ts'
 import { cellsOf, narrated } from '../../support/a-narrator.ts'
 import { aPrimary, aSilentNode, aSlot, aStandby, lsn, senderTo } from '../../support/a-status.ts'
@@ -76,6 +76,88 @@ describe('roles', () => {
   })
 })
 
+describe('a standby that is not as it should be', () => {
+  const primary = aPrimary('primary', ['replica1'])
+  const silent = { walReceiver: null }
+
+  test('is warned of, with what is known of the reason, and what helps', () => {
+    const all = [primary, aStandby('replica1'), aStandby('replica2', silent)]
+    expect(statusWarnings(all)).toContain('replica2 streams from no node that answers; pnpm run up brings it back')
+    expect(statusWarnings(all, { replica2: 'their histories part at 0/9' })).toContain(
+      'replica2 streams from no node that answers: their histories part at 0/9; pnpm run up brings it back',
+    )
+    expect(statusWarnings([primary, aStandby('replica1')], { replica1: 'PostgreSQL has paused its replay' })).toEqual([
+      'replica1 applies nothing: PostgreSQL has paused its replay',
+    ])
+  })
+
+  test('on a timeline that the primary has not, is one of another history', () => {
+    expect(statusWarnings([primary, aStandby('replica2', { ...silent, timeline: 2 })])[0]).toBe(
+      "replica2 streams from no node that answers, and is on timeline 2, newer than the primary's 1; pnpm run up brings it back",
+    )
+  })
+})
+
+describe('what commits wait for', () => {
+  const warned = (status: Parameters<typeof aPrimary>[2]): string[] =>
+    statusWarnings([aPrimary('primary', ['replica1'], status), aStandby('replica1')])
+  const served = { replication: [{ ...senderTo('replica1'), syncState: 'sync' }] }
+
+  test.each([
+    [{ synchronousStandbyNames: 'FIRST 1 (replica1)' }, /none is connected: every write hangs/],
+    [{ synchronousStandbyNames: 'FIRST 1 (replica1)', synchronousCommit: 'local' }, /commits wait for no standby/],
+    [{ synchronousCommit: 'remote_apply' }, /commits wait for no standby: synchronous_standby_names is empty/],
+  ])('is warned of where it is not what it seems: %j', (status, expected) => {
+    expect(warned(status)).toEqual([expect.stringMatching(expected)])
+  })
+
+  test.each([{}, { synchronousCommit: 'off' }, { synchronousStandbyNames: 'ANY 1 (*)', ...served }])(
+    'is not worth a word: %j',
+    status => {
+      expect(warned(status)).toEqual([])
+    },
+  )
+})
+
+describe('a primary', () => {
+  test('counts its standbys apart from clones in the making, and from what is none of the cluster', () => {
+    const sender = (name: string, state: string): ReturnType<typeof senderTo> => ({ ...senderTo(name), state })
+    const replication = [senderTo('replica1'), sender('pg_basebackup', 'backup'), senderTo('pg_basebackup')]
+    const cells = (more: ReturnType<typeof senderTo>[]): string | undefined =>
+      cellsOf(
+        told(aPrimary('primary', [], { replication: [...replication, ...more] }), aStandby('replica1')),
+        'primary',
+      )[4]
+    expect(cells([])).toBe('1 standby, 1 clone in the making')
+    expect(cells([senderTo('pg_receivewal'), sender('empty:replica2', 'startup')])).toBe(
+      '1 standby, 1 clone in the making, 1 other',
+    )
+  })
+})
+
+describe('a check', () => {
+  const none = { maxLag: undefined, maxRetained: undefined }
+
+  test('finds nothing where all is well, and what is past a limit', () => {
+    expect(statusProblems(well, none)).toEqual([])
+    const late = [aPrimary('primary', ['replica1']), aStandby('replica1', { replayLsn: lsn(900) })]
+    expect(statusProblems(late, { ...none, maxLag: 100 })).toEqual([])
+    expect(statusProblems(late, { ...none, maxLag: 99 })).toEqual(['replica1 is 100 bytes behind, more than 99 bytes'])
+    const held = [
+      aPrimary('primary', ['replica1'], { slots: [aSlot('replica1', { restartLsn: lsn(0) })] }),
+      aStandby('replica1'),
+    ]
+    expect(statusProblems(held, { ...none, maxRetained: 999 })).toEqual([
+      'slot replica1 on primary retains 1000 bytes, more than 999 bytes',
+    ])
+  })
+
+  test('names every node that does not answer', () => {
+    const all = [aPrimary('primary', ['replica1', 'replica2']), aStandby('replica1'), aSilentNode('replica2')]
+    expect(statusProblems(all, none)).toEqual(['replica2 is stopped: connect ECONNREFUSED'])
+  })
+})
+
 describe('a slot', () => {
   const withSlot = (slot: Parameters<typeof aSlot>[1], replica1: NodeStatus = aStandby('replica1')): NodeStatus[] => [
     aPrimary('primary', [], {
@@ -118,6 +200,14 @@ describe('a slot', () => {
     ] as NodeStatus[]
     expect(slotWarnings(all)).toEqual([expect.stringContaining('Only the disk limits it')])
     expect(slotRows(all)[0]?.at(-1)).toBe('600 MB')
+  })
+
+  test('that is lost for a node which is the primary is needed by nobody', () => {
+    const lost = aSlot('primary', { active: false, restartLsn: null, walStatus: 'lost' })
+    const all = [aPrimary('primary', ['replica1']), aStandby('replica1', { slots: [lost] })]
+    expect(slotWarnings(all)).toEqual([
+      'slot primary on replica1 is lost, and nobody needs it: primary is the primary. pnpm run up drops it.',
+    ])
   })
 
   test.each([

@@ -1,0 +1,24 @@
+/**
+ * What a server said last, and why: the line that tells the reason is rarely among the last three.
+ */
+
+/** Enough of a log that the reason is in it: what a server says between that and its end. */
+export const LAST_LOG_LINES = 200
+
+/** Refused clients and the like: the server itself went on. https://www.postgresql.org/docs/current/errcodes-appendix.html, classes 28, 3D, 57P03, 53300 */
+const OF_A_CLIENT =
+  /FATAL: {2}(?:the database system is|terminating |password authentication|role "|database "|no pg_hba|sorry, too many|remaining connection|connection to client|canceling)/
+
+const REASON = /\b(?:FATAL|PANIC): /
+const MORE = /\b(?:DETAIL|HINT|CONTEXT): |^\t/
+
+/** The last FATAL or PANIC of the server's own with its DETAIL and HINT, then the last three lines. */
+export function lastWords(log: string): string {
+  const lines = log.split('\n').filter(line => line.trim() !== '')
+  const at = lines.findLastIndex(line => REASON.test(line) && !OF_A_CLIENT.test(line))
+  const lastThree = Math.max(0, lines.length - 3)
+  if (at === -1 || at >= lastThree) return lines.slice(lastThree).join('\n')
+  let end = at + 1
+  while (end < lastThree && MORE.test(lines[end] ?? '')) end++
+  return [...lines.slice(at, end), ...lines.slice(lastThree)].join('\n')
+}
