@@ -8,6 +8,7 @@ const ROOMS = [
   'src/errors.ts',
   'src/dispose.ts',
   'src/shared.ts',
+  'src/version.ts',
   'src/together.ts',
   'src/wait.ts',
   'src/postgres',

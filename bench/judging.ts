@@ -61,6 +61,7 @@ function recordOf(history: lab.History, survivors: ReadonlyMap<number, number>):
       load: { ratePerSecond: 1000, connections: 1 },
     },
     machine: { platform: '', cpus: 0, node: '' },
+    ...{ at: '', labVersion: '', cutMs: 0, afterPromotion: null },
     failover: {
       ...{ oldPrimary: 'primary', newPrimary: 'replica1', timeline: { before: 1, after: 2 } },
       ...{ detectedAt: middle, fencedAt: middle, promotedAt: middle },

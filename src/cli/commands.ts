@@ -11,6 +11,7 @@ import { LabError, messageOf } from '../errors.ts'
 import { removeAbandoned } from '../temporary-cluster.ts'
 import { formatMs } from '../report/format.ts'
 import type { Narrator } from '../report/narrator.ts'
+import { marked, withoutEscapes } from '../report/plain-text.ts'
 import { tellStatus } from './tell-status.ts'
 import { isTerminal, runInForeground } from './foreground.ts'
 import { command } from './command.ts'
@@ -121,10 +122,13 @@ export const logsCommand = command({
   run: async ({ openLab, words: [name], options, interrupt: { signal } }) => {
     const { cluster } = await openLab({ onlyLooks: true })
     const nodes = name === undefined ? cluster.nodes : [cluster.node(name)]
-    const write = (text: string): unknown => process.stdout.write(text)
+    const write = (text: string): unknown => process.stdout.write(process.stdout.isTTY ? withoutEscapes(text) : text)
     if (options.follow) {
+      const width = Math.max(...nodes.map(node => node.name.length))
+      const writeAs = (node: string): ((text: string) => void) =>
+        nodes.length === 1 ? write : marked(`${node.padEnd(width)} | `, write)
       await Promise.all(
-        nodes.map(node => cluster.runtime.followLog(node.name, write, { signal, lines: options.lines })),
+        nodes.map(node => cluster.runtime.followLog(node.name, writeAs(node.name), { signal, lines: options.lines })),
       )
       return undefined
     }

@@ -1,17 +1,16 @@
 /**
  * One command line, from what was typed to its exit code.
  */
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { CommanderError } from 'commander'
 import { Disposer } from '../dispose.ts'
 import { LabError } from '../errors.ts'
-import { openLab, packagedComposeFile } from '../lab.ts'
+import { openLab } from '../lab.ts'
 import { toJson } from '../report/json.ts'
 import { Narrator } from '../report/narrator.ts'
 import type { OptionSpecs } from '../options/options.ts'
 import { createTerminal } from '../report/terminal.ts'
 import { targetOf } from '../report/whole-file.ts'
+import { packageVersion } from '../version.ts'
 import { asTyped } from './as-typed.ts'
 import type { Command, OpenOptions } from './command.ts'
 import { logsCommand, psqlCommand } from './commands.ts'
@@ -44,11 +43,6 @@ async function main(argv: readonly string[], interrupt: Interrupt): Promise<numb
     if (!interrupt.isUnheard) for (const line of lines) print(line)
     return exitCode
   }
-}
-
-function packageVersion(): string {
-  const text = readFileSync(join(dirname(packagedComposeFile()), 'package.json'), 'utf8')
-  return (JSON.parse(text) as { readonly version: string }).version
 }
 
 interface Execution extends Typed {

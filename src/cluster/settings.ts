@@ -81,6 +81,16 @@ export async function restoreSettings(
   }
 }
 
+/** A node that stood still could not be told that its file was changed: it reads it now, if it answers. */
+export async function reloadAfterThaw(cluster: Cluster, node: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await using session = await cluster.connect(node, { as: 'superuser', signal })
+    await session.query('SELECT pg_reload_conf()')
+  } catch (error) {
+    if (!isLabError(error, 'UNREACHABLE') && !isLabError(error, 'CONNECTION_LOST')) throw error
+  }
+}
+
 /** ALTER SYSTEM by hand. https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-CONFIGURATION-FILE */
 const EDIT = `
 file=$PGDATA/postgresql.auto.conf

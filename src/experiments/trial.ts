@@ -2,6 +2,8 @@
  * A trial: one client writing, every node's position looked at, one fault, one failover, one record.
  */
 import { cpus } from 'node:os'
+import { packageVersion } from '../version.ts'
+import { readAfterPromotion } from '../operations/after-promotion.ts'
 import { readDivergence, type Divergence } from '../operations/divergence.ts'
 import { failover, type Failover } from '../operations/failover/failover.ts'
 import { inflict, type FailoverFault } from '../faults/power.ts'
@@ -47,7 +49,8 @@ export class Trial implements AsyncDisposable {
   readonly #samplers: ReadonlyMap<string, Sampler>
   readonly #settings: Readonly<Record<string, string>>
   readonly #resources: AsyncDisposable
-  #fault: { readonly kind: Disturbance; readonly at: number } | undefined
+  #fault: { readonly kind: Disturbance; readonly at: number; readonly date: Date } | undefined
+  #cutMs = 0
 
   /** Called by {@link startTrial}. */
   constructor(cluster: Cluster, parts: TrialParts) {
@@ -61,7 +64,12 @@ export class Trial implements AsyncDisposable {
 
   /** Notes what is done to the primary, and that it begins now. */
   begins(kind: Disturbance): void {
-    this.#fault = { kind, at: performance.now() }
+    this.#fault = { kind, at: performance.now(), date: new Date() }
+  }
+
+  /** Notes for how long the standbys have been cut off from WAL before the fault. */
+  wasCutFor(ms: number): void {
+    this.#cutMs = ms
   }
 
   /** Strikes the primary, and notes when. @throws LabError as the fault does */
@@ -78,7 +86,8 @@ export class Trial implements AsyncDisposable {
   async finish(done: Failover | Switchover, signal?: AbortSignal): Promise<TrialResult> {
     const history = await this.writer.stop()
     await this.#resources[Symbol.asyncDispose]()
-    const { kind: fault = 'crash', at: faultAt = done.detectedAt } = this.#fault ?? {}
+    const { kind: fault = 'crash', at: faultAt = done.detectedAt, date = new Date() } = this.#fault ?? {}
+    const roles = { oldPrimary: this.oldPrimary, newPrimary: done.newPrimary }
     const record = failoverRecord({
       runtime: this.#cluster.runtime.name,
       postgresVersion: this.oldPrimary.serverVersion,
@@ -91,6 +100,10 @@ export class Trial implements AsyncDisposable {
       load: this.writer.load,
       lagAtFault: this.#lagAt(faultAt),
       settings: this.#settings,
+      at: date.toISOString(),
+      labVersion: packageVersion(),
+      cutMs: this.#cutMs,
+      afterPromotion: await readAfterPromotion(this.#cluster, roles, signal),
       machine: thisMachine(),
     })
     const { detectedAt, fencedAt, promotedAt } = done
@@ -224,6 +237,7 @@ export async function runTrial(cluster: Cluster, options: RunTrialOptions): Prom
   const standbys = cluster.nodes.map(({ name }) => name).filter(name => name !== trial.oldPrimary.name)
   await using cut = cutMs > 0 ? await cutFromWal(cluster, standbys, { timeoutMs, signal }) : undefined
   if (cut !== undefined) await pause(cutMs, signal)
+  trial.wasCutFor(cutMs)
   const done = await change(cluster, trial, { ...options, cut })
   await trial.writer.acknowledges(Math.min(50, ratePerSecond), { timeoutMs })
   return { ...(await trial.finish(done, signal)), steady }

@@ -8,6 +8,7 @@
  */
 import { LabError } from '../errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { reloadAfterThaw } from '../cluster/settings.ts'
 import { once } from '../dispose.ts'
 
 /** A fault that takes a primary away. */
@@ -77,5 +78,6 @@ export async function freeze(cluster: Cluster, node: string): Promise<AsyncDispo
     // Crashed, or thawed by somebody else meanwhile: nothing stands still any more.
     if ((await cluster.runtime.state(name)) !== 'frozen') return
     cluster.emit({ kind: 'command', node: name, text: await cluster.runtime.thaw(name) })
+    await reloadAfterThaw(cluster, name)
   })
 }

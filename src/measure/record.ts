@@ -57,8 +57,28 @@ export interface FailoverRecord {
   readonly why: string
   /** Settings of the old primary that matter to these figures, as it told them before the fault. */
   readonly settings: Readonly<Record<string, string>>
+  /** When the change began, by the client's clock: ISO 8601. */
+  readonly at: string
+  /** Of this package. */
+  readonly labVersion: string
+  /** For so many milliseconds before the fault the standbys were cut off from WAL; 0: not at all. */
+  readonly cutMs: number
+  /** What the promotion changed beside the roles; null where nobody looked. */
+  readonly afterPromotion: AfterPromotion | null
   /** Where it was measured. */
   readonly machine: { readonly platform: string; readonly cpus: number; readonly node: string }
+}
+
+/** What is there of each on the new primary, in the cluster's database. */
+export interface AfterPromotion {
+  /** They live on, with their locks, and no session has them: https://www.postgresql.org/docs/current/sql-prepare-transaction.html */
+  readonly preparedTransactions: number
+  /** They may have jumped by up to 32 values: SEQ_LOG_VALS in PostgreSQL's sequence.c. */
+  readonly sequences: number
+  /** They are empty: https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-UNLOGGED */
+  readonly unloggedTables: number
+  /** Logical slots of the old primary which the new one has not. */
+  readonly logicalSlotsGone: readonly string[]
 }
 
 export interface FailoverEvidence extends Pick<
@@ -72,6 +92,10 @@ export interface FailoverEvidence extends Pick<
   | 'load'
   | 'lagAtFault'
   | 'settings'
+  | 'at'
+  | 'labVersion'
+  | 'cutMs'
+  | 'afterPromotion'
   | 'machine'
 > {
   readonly failover: Milestones & Pick<FailoverRecord, 'oldPrimary' | 'newPrimary' | 'timeline'>
@@ -125,6 +149,10 @@ export function failoverRecord({ failover, history, survivors, ...setting }: Fai
     verdict: findings.verdict,
     why: findings.why,
     settings: setting.settings,
+    at: setting.at,
+    labVersion: setting.labVersion,
+    cutMs: setting.cutMs,
+    afterPromotion: setting.afterPromotion,
     machine: setting.machine,
   }
 }

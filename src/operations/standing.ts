@@ -7,8 +7,9 @@ import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn } from '../postgres/lsn.ts'
 import { lastCommonPoint, timelineOf } from '../postgres/node-history.ts'
 import { together } from '../together.ts'
+import { met, notMet, waitUntil, type Observation } from '../wait.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { isHeldBack, senderOf } from '../cluster/conditions.ts'
+import { isHeldBack, senderOf, streaming } from '../cluster/conditions.ts'
 import { standbysOf, type NodeStatus, type StandbyStatus } from '../cluster/node-status.ts'
 import { whyWalIsMissing } from './missing-wal.ts'
 import { readNodeHistory } from './node-history.ts'
@@ -86,3 +87,46 @@ interface Sized {
 
 const SIZES = `SELECT name, setting::int AS size FROM pg_settings WHERE name IN ('max_connections', 'max_worker_processes',
   'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction')`
+
+/** Waits until it streams, or never will: it has replayed past the place where the primary's history left its timeline. */
+export async function whyNotStreaming(
+  cluster: Cluster,
+  name: string,
+  options: Beside & { readonly timeoutMs: number },
+): Promise<string | undefined> {
+  const follows = streaming(cluster, name, options.primary)
+  const observe = async (signal: AbortSignal): Promise<Observation<string | undefined>> => {
+    const seen = await follows.observe(signal)
+    if (seen.met) return met(undefined)
+    const [standby, primary] = await Promise.all([
+      cluster.nodeStatus(name, signal),
+      cluster.nodeStatus(options.primary, signal),
+    ])
+    if (standby.role !== 'standby' || primary.role !== 'primary') return seen
+    if (await isHeldBack(cluster, standby, signal)) {
+      const delay = formatDuration(standby.recoveryMinApplyDelayMs)
+      const text = `${name} applies ${delay} late, and streams from ${primary.name} when it has applied what it has`
+      cluster.emit({ kind: 'remark', text })
+      return met(undefined)
+    }
+    const beside = { primary: primary.name, signal }
+    const missing = await whyWalIsMissing(cluster, standby, beside)
+    return missing === undefined ? await parted(cluster, name, beside) : met(missing)
+  }
+  return await waitUntil({ what: follows.what, observe }, options)
+}
+
+/** Met when the node has gone on where the primary's history had left its own. */
+async function parted(
+  cluster: Cluster,
+  name: string,
+  beside: { readonly primary: string; readonly signal: AbortSignal },
+): Promise<Observation<string>> {
+  try {
+    const where = await whereTheyPart(cluster, name, beside)
+    return where === undefined ? notMet('it does not stream yet') : met(where)
+  } catch (error) {
+    if (isLabError(error, 'UNREACHABLE')) return notMet(error.message)
+    throw error
+  }
+}

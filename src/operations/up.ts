@@ -2,31 +2,22 @@
  * Up: from whatever state the last command, or its end, has left, to one primary with every other node streaming from it.
  */
 import { isLabError, LabError } from '../errors.ts'
-import { formatDuration } from '../postgres/duration.ts'
 import { together } from '../together.ts'
 import { met, notMet, waitUntil, type Condition, type Observation } from '../wait.ts'
 import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { NodeStatus, PrimaryStatus, StandbyStatus } from '../cluster/node-status.ts'
-import {
-  describeStatus,
-  hasRole,
-  healthy,
-  isFollowing,
-  isHeldBack,
-  requireAlive,
-  streaming,
-} from '../cluster/conditions.ts'
+import { describeStatus, hasRole, healthy, isFollowing, requireAlive } from '../cluster/conditions.ts'
 import { endPause } from './delay.ts'
 import { choosePrimary, type Found } from './choose-primary.ts'
 import { readNodeHistory } from './node-history.ts'
 import { promote } from './promote.ts'
 import { someMayBePrimary } from './may-be-primary.ts'
-import { whyWalIsMissing } from './missing-wal.ts'
-import { settingsTooSmall, whereTheyPart } from './standing.ts'
+import { settingsTooSmall, whyNotStreaming } from './standing.ts'
 import { reconnectIsolated } from '../faults/network.ts'
 import { rejoin, type Rejoined } from './rejoin.ts'
 import { createSlots, dropLeftoverSlots } from '../cluster/slots.ts'
+import { reloadAfterThaw } from '../cluster/settings.ts'
 import { putBackLeft } from '../cluster/temporary-settings.ts'
 import { changeUpstream, forgetStandbySettings, readUpstream } from '../cluster/upstream.ts'
 
@@ -50,10 +41,12 @@ export interface UpOptions {
 export async function up(cluster: Cluster, { timeoutMs, keep, signal }: UpOptions): Promise<PrimaryStatus> {
   const deadline = performance.now() + timeoutMs
   const limits = (): UpOptions => ({ timeoutMs: Math.max(1, deadline - performance.now()), keep, signal })
-  await requireOurs(cluster, signal)
+  const stoodStill = await requireOurs(cluster, signal)
   await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
   await reconnectIsolated(cluster)
-  const primary = await onePrimary(cluster, await waitUntil(answering(cluster), limits()), limits())
+  const answers = await waitUntil(answering(cluster), limits())
+  await together(stoodStill, name => reloadAfterThaw(cluster, name, signal))
+  const primary = await onePrimary(cluster, answers, limits())
   await cluster.withSession(primary.name, session => createSlots(cluster, primary.name, session), signal)
   const others = cluster.nodes.filter(({ name }) => name !== primary.name)
   await together(
@@ -87,12 +80,16 @@ function settled(cluster: Cluster): Condition<PrimaryStatus> {
 
 /**
  * The password and the like, before anything is touched: with another password in the environment, Compose would replace
- * containers that are well.
+ * containers that are well. Returns those that stand still.
  */
-async function requireOurs(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
+async function requireOurs(cluster: Cluster, signal: AbortSignal | undefined): Promise<readonly string[]> {
+  const frozen: string[] = []
   for (const { name } of cluster.nodes) {
-    if ((await cluster.runtime.state(name)) === 'running') await cluster.nodeStatus(name, signal)
+    const state = await cluster.runtime.state(name)
+    if (state === 'running') await cluster.nodeStatus(name, signal)
+    if (state === 'frozen') frozen.push(name)
   }
+  return frozen
 }
 
 /** For so long a node without an answer may be one that waits for a primary which does not exist. */
@@ -254,47 +251,4 @@ async function followPrimary(cluster: Cluster, name: string, options: UpOptions)
     upstream.kind === 'node' ? `followed ${upstream.name} alone` : `had the primary_conninfo '${upstream.conninfo}'`
   cluster.emit({ kind: 'remark', text: `${name} ${what}: it follows the primary again` })
   await changeUpstream(cluster, name, { conninfo: cluster.runtime.standbyConninfo(name), ...options })
-}
-
-/** Waits until it streams, or never will: it has replayed past the place where the primary's history left its timeline. */
-async function whyNotStreaming(
-  cluster: Cluster,
-  name: string,
-  options: UpOptions & { readonly primary: string },
-): Promise<string | undefined> {
-  const follows = streaming(cluster, name, options.primary)
-  const observe = async (signal: AbortSignal): Promise<Observation<string | undefined>> => {
-    const seen = await follows.observe(signal)
-    if (seen.met) return met(undefined)
-    const [standby, primary] = await Promise.all([
-      cluster.nodeStatus(name, signal),
-      cluster.nodeStatus(options.primary, signal),
-    ])
-    if (standby.role !== 'standby' || primary.role !== 'primary') return seen
-    if (await isHeldBack(cluster, standby, signal)) {
-      const delay = formatDuration(standby.recoveryMinApplyDelayMs)
-      const text = `${name} applies ${delay} late, and streams from ${primary.name} when it has applied what it has`
-      cluster.emit({ kind: 'remark', text })
-      return met(undefined)
-    }
-    const beside = { primary: primary.name, signal }
-    const missing = await whyWalIsMissing(cluster, standby, beside)
-    return missing === undefined ? await parted(cluster, name, beside) : met(missing)
-  }
-  return await waitUntil({ what: follows.what, observe }, options)
-}
-
-/** Met when the node has gone on where the primary's history had left its own. */
-async function parted(
-  cluster: Cluster,
-  name: string,
-  beside: { readonly primary: string; readonly signal: AbortSignal },
-): Promise<Observation<string>> {
-  try {
-    const where = await whereTheyPart(cluster, name, beside)
-    return where === undefined ? notMet('it does not stream yet') : met(where)
-  } catch (error) {
-    if (isLabError(error, 'UNREACHABLE')) return notMet(error.message)
-    throw error
-  }
 }

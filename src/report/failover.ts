@@ -42,6 +42,7 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
         ? 'old primary    has no WAL past that'
         : `old primary    has ${formatBytes(record.walBytesLost)} of WAL past that, which nobody received`,
     )
+  for (const line of besides(record.afterPromotion)) narrate.say(`besides        ${line}`)
   for (const [node, lag] of Object.entries(record.lagAtFault))
     narrate.say(
       `lag at fault   ${node} ${formatBytes(lag.bytes)}, ${formatLagMs(lag)} behind (seen ${formatMs(lag.sampleAgeMs)} before)`,
@@ -72,6 +73,22 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
   narrateIds(narrate, 'unexpected', record.unexpectedIds)
   narrateIds(narrate, 'duplicates', record.duplicateIds)
 }
+
+/** What a promotion does that no client is told of, where it applies. */
+export function besides(after: FailoverRecord['afterPromotion']): string[] {
+  if (after === null) return []
+  const { preparedTransactions: prepared, sequences, unloggedTables: unlogged, logicalSlotsGone: gone } = after
+  return [
+    ...(sequences > 0 ? [`${counted(sequences, 'sequence')} may have jumped by up to 32 values`] : []),
+    ...(unlogged > 0 ? [`${counted(unlogged, 'unlogged table')} emptied: unlogged data is on no standby`] : []),
+    ...(prepared > 0
+      ? [`${counted(prepared, 'prepared transaction')} left, with locks: COMMIT PREPARED or ROLLBACK PREPARED`]
+      : []),
+    ...(gone.length > 0 ? [`logical slots gone with the old primary: ${gone.join(', ')}`] : []),
+  ]
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 function narrateIds(narrate: Narrator, what: string, ids: readonly number[]): void {
   if (ids.length === 0) return

@@ -3,6 +3,7 @@
  */
 import kleur from 'kleur'
 import spinner, { type Spinner } from 'yocto-spinner'
+import { withoutControls } from './plain-text.ts'
 import type { Variables } from '../topology/compose/interpolation.ts'
 
 export interface Terminal {
@@ -44,7 +45,7 @@ export function createTerminal(
     print: (text = '') => {
       const going = current?.text
       idle()
-      stream.write(`${reword(text)}\n`)
+      stream.write(`${withoutControls(reword(text))}\n`)
       if (going !== undefined) current = start(going)
     },
     busy: text => {

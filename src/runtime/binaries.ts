@@ -46,8 +46,11 @@ async function newestInstalled(
 ): Promise<Binaries | undefined> {
   const installed = await Promise.all((await installedPlaces(environment)).map(place => inspect(place, 'installed')))
   const complete = installed.filter(found => found !== undefined).filter(isComplete)
-  return complete.sort((a, b) => Number.parseFloat(b.version) - Number.parseFloat(a.version))[0]
+  return complete.sort((a, b) => compareVersions(b.version, a.version))[0]
 }
+
+/** 17.10 comes after 17.9. */
+export const compareVersions = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
 
 const isComplete = ({ programs }: Binaries): boolean => WANTED.every(program => programs.has(program))
 

@@ -48,8 +48,13 @@ export function isFree({ host, port }: Endpoint): Promise<boolean> {
 async function portHolder(port: number): Promise<string> {
   const pid = process.platform === 'linux' ? await listenerByProc(port) : await listenerByLsof(port)
   if (pid === undefined) return 'another process'
-  const { stdout } = await run(['ps', '-o', 'comm=', '-p', pid], { environment: process.env })
-  return `${stdout.trim() || 'a process'} (process ${pid})`
+  return `${(await nameOf(pid)) || 'a process'} (process ${pid})`
+}
+
+async function nameOf(pid: string): Promise<string> {
+  if (process.platform === 'linux') return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim()
+  const found = await run(['ps', '-o', 'comm=', '-p', pid], { environment: process.env }).catch(() => undefined)
+  return found?.stdout.trim() ?? ''
 }
 
 /** Linux: the socket's inode from /proc/net, then the process that has it open. */

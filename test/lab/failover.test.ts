@@ -1,6 +1,9 @@
 /**
  * Failover: what is promised when a primary is gone, and when it cannot be replaced.
  */
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { caughtUp, crash, failover, freeze, parseLsn, runTrial } from '../../src/index.ts'
 import { shutDown, up, waitUntil } from '../../src/index.ts'
@@ -19,6 +22,41 @@ import {
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 
 describeEachRuntime('failover under load', drawsUpARecord, ALSO_ON_DOCKER)
+
+describeEachRuntime('a promotion', runtime => {
+  test('says what it has changed beside the roles', async () => {
+    await using files = await composeFilesWith('--wal_level=logical', '--max_prepared_transactions=5')
+    await using cluster = await startTestCluster(runtime, { file: files.file })
+    await using session = await cluster.connect('primary', { as: 'superuser' })
+    for (const statement of [
+      'CREATE UNLOGGED TABLE caches (id serial)',
+      'CREATE TABLE orders (id int)',
+      "SELECT pg_create_logical_replication_slot('changes', 'pgoutput')",
+      'BEGIN',
+      'INSERT INTO orders VALUES (1)',
+      "PREPARE TRANSACTION 'half'",
+    ])
+      await session.query(statement)
+    const { record } = await runTrial(cluster, { fault: 'crash', cutMs: 50, ...LIMIT })
+    expect(record).toMatchObject({
+      cutMs: 50,
+      labVersion: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      afterPromotion: { preparedTransactions: 1, sequences: 1, unloggedTables: 1, logicalSlotsGone: ['changes'] },
+    })
+    expect(Math.abs(Date.parse(record.at) - Date.now())).toBeLessThan(TIMEOUT_MS)
+  })
+})
+
+/** The lab's own compose file with these settings instead of wal_level=replica, in a folder of its own. */
+async function composeFilesWith(...settings: readonly string[]): Promise<AsyncDisposable & { readonly file: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'labtest-files-'))
+  for (const name of ['primary-init', 'replica-entrypoint']) await cp(name, join(folder, name), { recursive: true })
+  const text = await readFile('docker-compose.yml', 'utf8')
+  expect(text).toContain('  - --wal_level=replica\n')
+  const file = join(folder, 'docker-compose.yml')
+  await writeFile(file, text.replace('  - --wal_level=replica\n', settings.map(setting => `  - ${setting}\n`).join('')))
+  return { file, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+}
 
 function drawsUpARecord(runtime: TestRuntime): void {
   test('after a crash draws up a record that adds up, and names the writes that are gone', async () => {

@@ -5,11 +5,15 @@ import { expect, test } from 'vitest'
 import {
   changeSettings,
   cutFromWal,
+  freeze,
+  met,
+  notMet,
   openLab,
   shutDown,
   temporarySettings,
   temporarySynchronous,
   up,
+  waitUntil,
   type Cluster,
 } from '../../src/index.ts'
 import { CliCluster } from '../support/cli.ts'
@@ -36,6 +40,25 @@ describeEachRuntime('settings that are changed for a while', runtime => {
     await synchronous[Symbol.asyncDispose]()
     await up(cluster, LIMIT)
     expect(await settingsOf(cluster)).toEqual(before)
+  })
+
+  test.each(['thaw', 'up'])('are read by a node that stood still when they were put back, after %s', async way => {
+    await using cluster = await startTestCluster(runtime)
+    await using changed = await temporarySettings(cluster, 'replica1', { settings: { work_mem: '8MB' }, ...LIMIT })
+    await using frozen = await freeze(cluster, 'replica1')
+    await changed[Symbol.asyncDispose]()
+    await (way === 'thaw' ? frozen[Symbol.asyncDispose]() : up(cluster, LIMIT))
+    const shown = (): Promise<{ work_mem: string }[]> => cluster.query('replica1', 'SHOW work_mem')
+    await waitUntil(
+      {
+        what: 'work_mem to be what it was',
+        observe: async () => {
+          const [row] = await shown()
+          return row?.work_mem === '4MB' ? met(undefined) : notMet(`it is ${row?.work_mem}`)
+        },
+      },
+      { timeoutMs: 10_000 },
+    )
   })
 })
 

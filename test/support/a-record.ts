@@ -27,6 +27,10 @@ export const aRecord = (differing: Partial<FailoverRecord> = {}): FailoverRecord
   verdict: 'durable',
   why: 'all 10 acknowledged writes are there',
   settings: {},
+  at: '2026-01-01T00:00:00.000Z',
+  labVersion: '0.1.0',
+  cutMs: 0,
+  afterPromotion: null,
   machine: { platform: 'linux x64', cpus: 4, node: '22.0.0' },
   ...differing,
 })

@@ -53,6 +53,8 @@ function sampleWrites(): Write[] {
 export function sampleRecord(changes: Partial<FailoverRecord> = {}): FailoverRecord {
   return {
     version: 1,
+    ...{ at: '2026-01-01T00:00:00.000Z', labVersion: '0.1.0', cutMs: 300 },
+    afterPromotion: { preparedTransactions: 0, sequences: 2, unloggedTables: 0, logicalSlotsGone: [] },
     runtime: 'local',
     postgresVersion: '17.10',
     fault: 'crash',

@@ -6,6 +6,7 @@ import { summaryOf, type Summary } from '../../measure/statistics.ts'
 import { measureOutage } from '../../measure/outage.ts'
 import { formatLsn } from '../../postgres/lsn.ts'
 import type { TrialResult } from '../../experiments/trial.ts'
+import { besides } from '../failover.ts'
 import { formatBytes, formatCount, formatLagMs, formatMs } from '../format.ts'
 import { markup, type Markup } from './markup.ts'
 import type { Section } from './page.ts'
@@ -160,7 +161,11 @@ export const settingSection = (record: FailoverRecord): Section => ({
       caption: 'Where and how it was measured',
       head: ['what', 'value'],
       rows: [
+        ['when', record.at],
+        ['pg-failover-lab', record.labVersion],
         ['fault', record.fault],
+        ...(record.cutMs > 0 ? [['standbys cut off before it', formatMs(record.cutMs)] as const] : []),
+        ...besides(record.afterPromotion).map(line => ['besides', line] as const),
         ['load', `${formatCount(record.load.ratePerSecond)} writes a second, ${record.load.connections} connections`],
         ['synchronous_commit', record.synchronousCommit],
         ['PostgreSQL', record.postgresVersion],

@@ -14,7 +14,7 @@ import { waitUntil } from '../../wait.ts'
 import { lastLines, run, type CommandOptions } from '../command.ts'
 import { parseInitSql } from './init-sql.ts'
 import { beginInitialising } from './data.ts'
-import { bindOf, dataOf, volumeOf, writeOwned } from './place.ts'
+import { bindOf, dataOf, volumeOf, writeOwned, type Place } from './place.ts'
 import { signalAll, waitUntilGone } from './processes.ts'
 import {
   nodeEnvironment,
@@ -36,6 +36,7 @@ export interface InitialiseOptions {
 export async function initialise(host: Host, node: NodeSpec, options: InitialiseOptions): Promise<void> {
   const { place } = host
   await beginInitialising(place, node)
+  await rm(passwordFileOf(place, node), { force: true }) // of one that was killed
   const making: Making = {
     ...{ host, node, ...options },
     command: {
@@ -59,6 +60,8 @@ export async function initialise(host: Host, node: NodeSpec, options: Initialise
   }
 }
 
+const passwordFileOf = (place: Place, node: NodeSpec): string => join(volumeOf(place, node), '.initdb-password')
+
 interface Making extends InitialiseOptions {
   readonly host: Host
   readonly node: NodeSpec
@@ -66,14 +69,15 @@ interface Making extends InitialiseOptions {
 }
 
 async function initdb({ host, node, topology, command }: Making): Promise<void> {
-  const passwordFile = join(volumeOf(host.place, node), '.initdb-password')
+  const passwordFile = passwordFileOf(host.place, node)
   await writeOwned(host.place, passwordFile, { text: topology.superuser.password, mode: 0o600 })
   const program = join(host.binaries.directory, 'initdb')
   const where = ['-D', dataOf(host.place, node), '-U', topology.superuser.user, `--pwfile=${passwordFile}`]
   const argv = [...where, '--encoding=UTF8', '--no-sync', '--no-instructions', ...(await locale(command))]
   argv.push(...initdbArguments(node.environment)) // the later of two wins
-  const result = await run(noted(host.place, node, [program, ...argv]), command)
-  await rm(passwordFile, { force: true })
+  const result = await run(noted(host.place, node, [program, ...argv]), command).finally(() =>
+    rm(passwordFile, { force: true }),
+  )
   if (result.exitCode === 0) return
   throw new LabError('NODE_FAILED', `initdb failed for ${node.name}: ${lastLines(result.stderr, 2)}`, {
     hint: `The data is in ${volumeOf(host.place, node)}; another place can be chosen with LAB_STATE_DIR.`,

@@ -37,6 +37,15 @@ export async function commandLine(pid: number): Promise<string> {
   return (await run(['ps', '-o', 'command=', '-p', String(pid)], { environment: process.env })).stdout
 }
 
+/** Those of everybody, as far as this user may see them. */
+export async function commandLines(): Promise<string[]> {
+  if (process.platform === 'linux') {
+    const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
+    return pids.map(pid => readOrEmpty(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim())
+  }
+  return (await run(['ps', '-A', '-o', 'args='], { environment: process.env })).stdout.split('\n')
+}
+
 /** Sends a signal to each; one that is gone already is no error. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {

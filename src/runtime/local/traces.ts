@@ -5,9 +5,9 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../../errors.ts'
 import type { NodeSpec } from '../../topology/topology.ts'
-import { run } from '../command.ts'
 import type { Traces } from '../runtime.ts'
 import type { Place } from './place.ts'
+import { commandLines } from './processes.ts'
 
 /** The files in the cluster's folder and in each volume below it, and the servers that were started from there. */
 export async function tracesOf({ root }: Place, nodes: readonly NodeSpec[]): Promise<Traces> {
@@ -15,8 +15,7 @@ export async function tracesOf({ root }: Place, nodes: readonly NodeSpec[]): Pro
   for (const { data } of nodes) {
     files.push(...(await listed(join(root, data.volume))).map(name => `${data.volume}/${name}`))
   }
-  const { stdout } = await run(['ps', '-A', '-o', 'args='], { environment: process.env })
-  const servers = stdout.split('\n').filter(line => line.includes(`${root}/`))
+  const servers = (await commandLines()).filter(line => line.includes(`${root}/`))
   const expectedFiles = [
     ...['.pg-failover-lab', 'sockets', 'binds', 'members.json', 'passwords.env'],
     ...nodes.flatMap(({ name, data: { volume, directory } }) => [

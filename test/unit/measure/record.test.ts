@@ -36,6 +36,7 @@ const evidence = (differing: Partial<FailoverEvidence> = {}): FailoverEvidence =
   load: { ratePerSecond: 200, connections: 4 },
   lagAtFault: {},
   settings: { fsync: 'on' },
+  ...{ at: '2026-01-01T00:00:00.000Z', labVersion: '0.1.0', cutMs: 0, afterPromotion: null },
   machine: { platform: 'linux x64', cpus: 4, node: '22.0.0' },
   failover: {
     oldPrimary: 'primary',
