@@ -9,6 +9,7 @@ import type { Endpoint } from '../runtime/runtime.ts'
 import { nextName, portVariable, requireRoomFor, templateOf } from '../topology/members.ts'
 import type { NodeSpec } from '../topology/topology.ts'
 import { met, notMet, waitUntil, type Condition } from '../wait.ts'
+import { requireNoTablespaces } from './tablespaces.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf, type NodeStatus, type StandbyStatus } from '../cluster/node-status.ts'
 import { describeStatus, streaming } from '../cluster/conditions.ts'
@@ -40,6 +41,7 @@ export async function addReplica(cluster: Cluster, options: AddReplicaOptions): 
   const name = options.name ?? nextName(cluster.topology)
   requireRoomFor(name, cluster.topology)
   const primary = await cluster.primary(signal)
+  requireNoTablespaces(primary)
   const port = await choosePort(cluster, name)
   cluster.emit({ kind: 'progress', text: `cloning ${name}` })
   try {

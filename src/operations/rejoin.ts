@@ -6,6 +6,7 @@ import { isLabError, LabError, throwIfInterrupted } from '../errors.ts'
 import { CONTROL_FILE, parseControlFile } from '../postgres/control-file.ts'
 import { lastLines } from '../runtime/command.ts'
 import { waitUntil, type Condition, type Observation } from '../wait.ts'
+import { requireNoTablespaces } from './tablespaces.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { libpqSource } from '../cluster/libpq-source.ts'
 import type { PrimaryStatus, StandbyStatus } from '../cluster/node-status.ts'
@@ -49,6 +50,8 @@ export async function rejoin(cluster: Cluster, name: string, options: RejoinOpti
   const node = cluster.node(name).name
   const primary = await cluster.primary(signal)
   requireOther(node, primary)
+  // In containers a rewind, which clones nothing, has each one's own folder.
+  if (runtime.name === 'local' || (await runtime.state(node)) === 'absent') requireNoTablespaces(primary)
   await standDown(cluster, node, signal)
   await prepareSource(cluster, primary.name, options)
   const attempt = { cluster, node, primary, kept: null, signal }

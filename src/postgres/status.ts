@@ -48,6 +48,14 @@ export interface PrimaryServer extends ServerStatus {
   readonly currentLsn: Lsn
   readonly synchronousCommit: string
   readonly synchronousStandbyNames: string
+  /** Those that somebody has made, and where they are; a standby has them at the same place. */
+  readonly tablespaces: readonly Tablespace[]
+}
+
+/** A row of pg_tablespace. */
+export interface Tablespace {
+  readonly spcname: string
+  readonly location: string
 }
 
 export interface StandbyServer extends ServerStatus {
@@ -81,6 +89,7 @@ interface Row {
   readonly apply_delay: string
   readonly synchronous_commit: string
   readonly synchronous_standby_names: string
+  readonly tablespaces: readonly Tablespace[]
   readonly slots: readonly {
     slot_name: string
     slot_type: 'physical' | 'logical'
@@ -115,6 +124,8 @@ SELECT r.in_recovery, current_setting('cluster_name') AS cluster_name, s.system_
   current_setting('recovery_min_apply_delay') AS apply_delay,
   current_setting('synchronous_commit') AS synchronous_commit,
   current_setting('synchronous_standby_names') AS synchronous_standby_names,
+  coalesce((SELECT json_agg(json_build_object('spcname', spcname, 'location', pg_tablespace_location(oid)) ORDER BY spcname)
+    FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')), '[]') AS tablespaces,
   coalesce((SELECT json_agg(json_build_object('slot_name', slot_name, 'slot_type', slot_type, 'active', active,
     'restart_lsn', restart_lsn::text, 'wal_status', wal_status, 'safe_wal_size', safe_wal_size) ORDER BY slot_name)
     FROM pg_replication_slots), '[]') AS slots,
@@ -180,6 +191,7 @@ function parseServer(row: Row): Server {
     currentLsn: parseLsn(row.current_lsn ?? ''),
     synchronousCommit: row.synchronous_commit,
     synchronousStandbyNames: row.synchronous_standby_names,
+    tablespaces: row.tablespaces,
   }
 }
 

@@ -173,7 +173,9 @@ export const silences = (all: readonly NodeStatus[]): string[] =>
 export const statusWarnings = (all: readonly NodeStatus[], reasons: Reasons = {}): string[] => [
   ...roleWarnings(all),
   ...standbyWarnings(all, reasons),
-  ...all.flatMap(status => (status.role === 'primary' ? synchronousWarnings(status) : [])),
+  ...all.flatMap(status =>
+    status.role === 'primary' ? [...synchronousWarnings(status), ...tablespaceWarnings(status)] : [],
+  ),
   ...slotWarnings(all),
 ]
 
@@ -192,6 +194,12 @@ function standbyWarnings(all: readonly NodeStatus[], reasons: Reasons): string[]
       return [`${name} streams from no node that answers${newer}${because}; pnpm run up brings it back`]
     })
 }
+
+const tablespaceWarnings = ({ tablespaces }: PrimaryStatus): string[] =>
+  tablespaces.map(
+    ({ spcname, location }) =>
+      `tablespace ${spcname} is at ${location} on every node: local servers all write there, and a clone fails; move its tables away and drop it`,
+  )
 
 /** https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-SYNCHRONOUS-STANDBY-NAMES */
 function synchronousWarnings({ synchronousStandbyNames, synchronousCommit, replication }: PrimaryStatus): string[] {

@@ -86,7 +86,7 @@ function requireAllNamed(described: readonly NodeSpec[]): void {
     if (listed.length !== names.length || names.some(other => !listed.includes(other))) {
       throw invalid(name, `CLUSTER_NODES is "${listed.join(',')}"`, `The nodes of the file are ${names.join(',')}.`)
     }
-    required(environment, 'PRIMARY_CONNINFO', name)
+    for (const variable of ['PRIMARY_CONNINFO', ...SAME_ON_ALL]) required(environment, variable, name)
     const fault = faultIn(environment)
     if (fault !== undefined) throw invalid(name, fault.fact, fault.hint)
     for (const variable of SAME_ON_ALL) {

@@ -190,6 +190,13 @@ function goesToTheNodes(runtime: TestRuntime): void {
     expect(await ask(newPrimary)).toBe(`f|${newPrimary}`)
     expect(await ask('standby')).toMatch(/^t\|/)
     expect((await cluster.run('psql', 'primary', '-c', 'SELECT nonsense')).exitCode, "psql's own exit code").toBe(1)
+    if (runtime !== 'docker') return
+
+    const rename = (from: string, to: string): Promise<unknown> =>
+      run(['docker', 'rename', `${cluster.project}_${from}`, `${cluster.project}_${to}`], { environment: process.env })
+    await rename('replica2', 'renamed')
+    expect(await ask('replica2'), 'whatever the container is called').toMatch(/^[ft]\|replica2$/)
+    await rename('renamed', 'replica2')
   })
 
   test('prints the last lines of a log, or of every log', async () => {

@@ -38,6 +38,7 @@ export const aPrimary = (name: string, to: readonly string[], status: Partial<Pr
   slots: to.map(standby => aSlot(standby)),
   synchronousCommit: 'on',
   synchronousStandbyNames: '',
+  tablespaces: [],
   ...status,
 })
 

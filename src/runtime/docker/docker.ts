@@ -274,8 +274,9 @@ export class DockerRuntime implements Runtime {
 
   async psql(node: string, args: readonly string[], { terminal }: ForegroundOptions): Promise<ForegroundCommand> {
     const { superuser, database } = this.topology
+    const { id } = await this.#containers.get(node)
     const psql = ['psql', '-U', superuser.user, '-d', database, ...args]
-    return { argv: ['docker', 'exec', terminal ? '-it' : '-i', this.#label(node), ...psql], environment: {} }
+    return { argv: ['docker', 'exec', terminal ? '-it' : '-i', id, ...psql], environment: {} }
   }
 
   async offlineCommand(

@@ -119,6 +119,15 @@ describe('what commits wait for', () => {
   )
 })
 
+describe('a tablespace outside the data directory', () => {
+  test('is warned of', () => {
+    const tablespaces = [{ spcname: 't', location: '/x' }]
+    expect(statusWarnings([aPrimary('primary', ['replica1'], { tablespaces }), aStandby('replica1')])).toEqual([
+      expect.stringMatching(/^tablespace t is at \/x on every node/),
+    ])
+  })
+})
+
 describe('a primary', () => {
   test('counts its standbys apart from clones in the making, and from what is none of the cluster', () => {
     const sender = (name: string, state: string): ReturnType<typeof senderTo> => ({ ...senderTo(name), state })
