@@ -85,8 +85,8 @@ function single(record: FailoverRecord): Head {
       ? 'How long nobody could write is not known.'
       : `Nobody could write for ${formatMs(outageMs)}: from the last acknowledged write to the first on ${record.newPrimary}, which took over on timeline ${timeline.after}.`
   return {
-    title: `Failover after ${faultNoun(record.fault)}: ${record.oldPrimary} to ${record.newPrimary}`,
-    setting: settingLine(record, record.synchronousCommit),
+    title: `${changeOf(record.fault)}: ${record.oldPrimary} to ${record.newPrimary}`,
+    setting: settingLine(record, record),
     summary: `${struck(record)} ${outage} ${goneSentence(writes)}`,
     figures: [
       {
@@ -109,8 +109,8 @@ function several(document: TrialsDocument): Head {
       : `The outage: median ${formatMs(outageMs.median)}, from ${formatMs(outageMs.min)} to ${formatMs(outageMs.max)}.`
   const interrupted = n < requested ? ` ${requested} were asked for.` : ''
   return {
-    title: `Failover after ${faultNoun(document.fault)}: ${n} trials`,
-    setting: settingLine(document, trials[0]?.synchronousCommit ?? ''),
+    title: `${changeOf(document.fault)}: ${n} trials`,
+    setting: settingLine(document, trials[0]),
     summary: `${n} times the primary ${faultVerb(document.fault)}${loadOf(document)}.${interrupted} ${outage} ${goneSentence(writes)}${withLoss > 0 ? ` They were lost in ${withLoss} of ${n} trials.` : ''}`,
     figures: [
       {
@@ -130,14 +130,24 @@ function several(document: TrialsDocument): Head {
 
 const settingLine = (
   { postgresVersion, runtime }: Pick<FailoverRecord, 'postgresVersion' | 'runtime'>,
-  synchronousCommit: string,
-): string => `PostgreSQL ${postgresVersion}, runtime ${runtime}, synchronous_commit ${synchronousCommit}`
+  first: Pick<FailoverRecord, 'synchronousCommit' | 'at' | 'labVersion'> | undefined,
+): string =>
+  [
+    ...[`PostgreSQL ${postgresVersion}`, `runtime ${runtime}`, `synchronous_commit ${first?.synchronousCommit ?? ''}`],
+    ...(first === undefined
+      ? []
+      : [`pg-failover-lab ${first.labVersion}`, `${first.at.slice(0, 16).replace('T', ' ')} UTC`]),
+  ].join(', ')
 
 const FAULTS: Readonly<Record<string, { readonly noun: string; readonly verb: string }>> = {
   crash: { noun: 'a crash', verb: 'crashed' },
   stop: { noun: 'a fast shutdown', verb: 'was stopped' },
   switchover: { noun: 'a switchover', verb: 'was switched over' },
 }
+
+/** A switchover is planned, and no failover. */
+const changeOf = (fault: string): string =>
+  fault === 'switchover' ? 'Switchover' : `Failover after ${faultNoun(fault)}`
 
 const faultNoun = (fault: string): string => FAULTS[fault]?.noun ?? fault
 

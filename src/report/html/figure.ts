@@ -38,6 +38,7 @@ ${entries.map(({ text, ink, shape = 'bar' }) => markup`<li>${swatch(ink, shape)}
 /** Each in a box of 16 by 12. */
 const SHAPES = {
   bar: { path: 'M2 1h12v10H2z', filled: true },
+  hollow: { path: 'M3 2h10v8H3z', filled: false },
   dot: { path: 'M4 6a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z', filled: true },
   ring: { path: 'M4 6a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z', filled: false },
   triangle: { path: 'M8 1l5.5 10h-11z', filled: true },

@@ -10,7 +10,7 @@ import { marksOver, roomForMarks } from './marks.ts'
 import type { Bin, OutageWindow, Point } from './outage-window.ts'
 import { frameOf, type Frame } from './plot.ts'
 import { decadesAround, linear, linearAround, type Scale } from './scales.ts'
-import { bar, diamond, dot, told, triangle } from './shapes.ts'
+import { bar, diamond, dot, hollow, told, triangle } from './shapes.ts'
 import { figure, loss } from './table.ts'
 
 const PLOT_PX = 230
@@ -29,7 +29,9 @@ export function answersFigure(window: OutageWindow, id: string): Figure {
     caption: `What the client was told in each ${binMs} ms: acknowledgements upwards, errors downwards. Time counts from the fault. The shaded bands are the phases of the outage.`,
     key: [
       { text: 'acknowledged', ink: 'accent' },
-      ...(bins.some(bin => bin.lost > 0) ? [{ text: 'acknowledged, and lost', ink: 'loss' } as const] : []),
+      ...(bins.some(bin => bin.lost > 0)
+        ? [{ text: 'acknowledged, and lost', ink: 'loss', shape: 'hollow' } as const]
+        : []),
       { text: 'error: indeterminate, failed, or no connection', ink: 'muted' },
     ],
     numbers: numbersOf(window),
@@ -49,7 +51,7 @@ function binBars(bin: Bin, { left, right, y }: BinPlace): Markup {
   const text = `${formatTime(atMs)}: ${kept + lost} acknowledged${lost > 0 ? `, ${lost} of them lost` : ''}, errors ${errors}`
   return told(text, [
     ...(kept > 0 ? [bar({ left, right, top: y(kept), bottom: y(0) }, 'accent')] : []),
-    ...(lost > 0 ? [bar({ left, right, top: y(kept + lost), bottom: y(kept) }, 'loss')] : []),
+    ...(lost > 0 ? [hollow({ left, right, top: y(kept + lost), bottom: y(kept) }, 'loss')] : []),
     ...(errors > 0 ? [bar({ left, right, top: y(0), bottom: y(-errors) }, 'muted')] : []),
   ])
 }

@@ -22,6 +22,10 @@ export interface Box {
 export const bar = ({ left, right, top, bottom }: Box, ink: Ink): Markup =>
   markup`<rect x="${px(left)}" y="${px(top)}" width="${px(Math.max(1, right - left))}" height="${px(bottom - top)}" fill="${paint(ink)}"/>`
 
+/** As wide as {@link bar}, and told from one without its colour. */
+export const hollow = ({ left, right, top, bottom }: Box, ink: Ink): Markup =>
+  markup`<rect x="${px(left + 1)}" y="${px(top + 1)}" width="${px(Math.max(1, right - left - 2))}" height="${px(Math.max(1, bottom - top - 2))}" fill="${paint('page')}" stroke="${paint(ink)}" stroke-width="2"/>`
+
 /** A point of data: its middle, and its width or height. */
 export interface Point {
   readonly x: number

@@ -55,6 +55,24 @@ describe('the report on a failover', () => {
     expect(await failoverReport({ document: sampleRecord(), runs: [sampleRun()] })).toMatch(/fill="var\(--loss\)"/)
   })
 
+  test('tells lost from acknowledged without its colour, too', async () => {
+    const [answers = ''] = plotsOf(await failoverReport({ document: sampleRecord(), runs: [sampleRun()] }))
+    expect(answers).toMatch(/<rect [^>]*fill="var\(--page\)" stroke="var\(--loss\)"/)
+    expect(answers).not.toMatch(/<rect [^>]*fill="var\(--loss\)"/)
+  })
+
+  test('says when it was, with which version, after what cut, and calls a switchover by its name', async () => {
+    const page = async (changes: Parameters<typeof sampleRecord>[0]): Promise<string> =>
+      textOf(await failoverReport({ document: sampleRecord(changes), runs: [] }))
+    const text = await page({})
+    for (const fact of ['pg-failover-lab 0.1.0', '2026-01-01 00:00 UTC', 'standbys cut off before it 300 ms'])
+      expect(text).toContain(fact)
+    expect(text).toContain('2 sequences may have jumped')
+    const switched = await page({ fault: 'switchover' })
+    expect(switched).toContain('Switchover: primary to ')
+    expect(switched).not.toContain('Failover')
+  })
+
   test('is the same text for the same run', async () => {
     const once = await failoverReport({ document: sampleRecord(), runs: [sampleRun()] })
     expect(await failoverReport({ document: sampleRecord(), runs: [sampleRun()] })).toBe(once)
