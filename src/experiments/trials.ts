@@ -1,6 +1,7 @@
 /**
  * Trials, one after another: the cluster is healed before each, and after the last.
  */
+import { recycleWal } from '../operations/recycle-wal.ts'
 import { up } from '../operations/up.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { wasInterrupted } from './interruption.ts'
@@ -22,7 +23,11 @@ export interface RunTrialsOptions extends RunTrialOptions {
 export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Promise<readonly WholeTrial[]> {
   const { trials, onTrial, name = options.fault, ...each } = options
   const results: WholeTrial[] = []
-  const heal = async (): Promise<unknown> => await up(cluster, { timeoutMs: HEAL_TIMEOUT_MS, signal: options.signal })
+  const limits = { timeoutMs: HEAL_TIMEOUT_MS, signal: options.signal }
+  const heal = async (): Promise<void> => {
+    await up(cluster, limits)
+    await recycleWal(cluster, limits)
+  }
   try {
     for (let number = 1; number <= trials; number++) {
       cluster.emit({ kind: 'progress', text: `${name}, trial ${number} of ${trials}: bringing every node back` })

@@ -10,7 +10,30 @@ import { errorsByCode } from '../../src/history/history.ts'
 import { parseHistories } from '../../src/history/lines.ts'
 import { type TrialsDocument } from '../../src/measure/trials.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
-import { describeEachRuntime, TEST_STATE_DIR } from '../support/runtimes.ts'
+import { recycleWal } from '../../src/operations/recycle-wal.ts'
+import { describeEachRuntime, startTestCluster, TEST_STATE_DIR } from '../support/runtimes.ts'
+
+describeEachRuntime('WAL between trials', runtime => {
+  test('is given back on every node: no segment is older than wal_keep_size', async () => {
+    await using cluster = await startTestCluster(runtime)
+    await using session = await cluster.connect('primary', { as: 'superuser' })
+    for (let segment = 0; segment < 14; segment++) {
+      await session.query('SELECT pg_switch_wal()')
+      await session.query(`SELECT pg_logical_emit_message(false, 'lab', 'x')`)
+    }
+    const oldest = async (node: string): Promise<number> => {
+      const question = `SELECT ('x' || lpad(min(right(name, 16)), 16, '0'))::bit(64)::int8::float8 AS segment
+        FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'`
+      const [row] = await cluster.query<{ segment: number }>(node, question)
+      return row!.segment
+    }
+    const nodes = cluster.nodes.map(({ name }) => name)
+    const before = Math.max(...(await Promise.all(nodes.map(oldest))))
+    await recycleWal(cluster, { timeoutMs: 60_000 })
+    // 14 segments and one more were begun, and 128 MB are 8 of them.
+    for (const node of nodes) expect(await oldest(node), node).toBeGreaterThanOrEqual(before + 14 + 1 - 8 - 1)
+  })
+})
 
 describeEachRuntime(
   'trials',
