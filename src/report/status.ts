@@ -2,7 +2,13 @@
  * The state of the cluster: as a table, and as the `status --json` document.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { standbysOf, type NodeStatus, type PrimaryStatus, type StandbyStatus } from '../cluster/node-status.ts'
+import {
+  standbysOf,
+  type NodeStatus,
+  type PrimaryStatus,
+  type StandbyStatus,
+  type UnreachableStatus,
+} from '../cluster/node-status.ts'
 import { senderOf } from '../cluster/conditions.ts'
 import { describeKept, type Kept } from '../operations/salvage/keep.ts'
 import { formatDuration } from '../postgres/duration.ts'
@@ -167,7 +173,17 @@ function behind(standby: StandbyStatus, all: readonly NodeStatus[], forMs: numbe
 
 /** The nodes that do not answer, and why. */
 export const silences = (all: readonly NodeStatus[]): string[] =>
-  all.flatMap(status => (status.role === 'unreachable' ? [`${status.name} is ${status.state}: ${status.reason}`] : []))
+  all.flatMap(status =>
+    status.role === 'unreachable' ? [`${status.name} is ${stateOf(status, all)}: ${status.reason}`] : [],
+  )
+
+/** Who is cloned has no server yet; the primary knows that somebody is, and not who. */
+function stateOf({ state }: UnreachableStatus, all: readonly NodeStatus[]): string {
+  const clones = all.some(
+    other => other.role !== 'unreachable' && other.replication.some(sender => sender.state === 'backup'),
+  )
+  return state === 'running' && clones ? 'running, and is being cloned, it seems' : state
+}
 
 /** What is wrong with the roles, the standbys, what commits wait for, and the slots. */
 export const statusWarnings = (all: readonly NodeStatus[], reasons: Reasons = {}): string[] => [

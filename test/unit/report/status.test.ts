@@ -128,6 +128,15 @@ describe('a tablespace outside the data directory', () => {
   })
 })
 
+describe('a node that is cloned', () => {
+  test('is said to be, where somebody sends a base backup', () => {
+    const replication = [{ ...senderTo('pg_basebackup'), state: 'backup' }]
+    const lines = told(aPrimary('primary', [], { replication }), aSilentNode('replica1', 'running'))
+    expect(lines).toContainEqual(expect.stringContaining('replica1 is running, and is being cloned, it seems: connect'))
+    expect(told(aPrimary('primary', []), aSilentNode('replica1', 'running')).join('\n')).not.toContain('cloned')
+  })
+})
+
 describe('a primary', () => {
   test('counts its standbys apart from clones in the making, and from what is none of the cluster', () => {
     const sender = (name: string, state: string): ReturnType<typeof senderTo> => ({ ...senderTo(name), state })
