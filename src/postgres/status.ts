@@ -50,6 +50,8 @@ export interface PrimaryServer extends ServerStatus {
   readonly synchronousStandbyNames: string
   /** Those that somebody has made, and where they are; a standby has them at the same place. */
   readonly tablespaces: readonly Tablespace[]
+  /** Rows of pg_prepared_xacts: they hold locks, and survive every restart and promotion. */
+  readonly preparedTransactions: number
 }
 
 /** A row of pg_tablespace. */
@@ -89,6 +91,7 @@ interface Row {
   readonly apply_delay: string
   readonly synchronous_commit: string
   readonly synchronous_standby_names: string
+  readonly prepared: number
   readonly tablespaces: readonly Tablespace[]
   readonly slots: readonly {
     slot_name: string
@@ -124,6 +127,7 @@ SELECT r.in_recovery, current_setting('cluster_name') AS cluster_name, s.system_
   current_setting('recovery_min_apply_delay') AS apply_delay,
   current_setting('synchronous_commit') AS synchronous_commit,
   current_setting('synchronous_standby_names') AS synchronous_standby_names,
+  (SELECT count(*)::int FROM pg_prepared_xacts) AS prepared,
   coalesce((SELECT json_agg(json_build_object('spcname', spcname, 'location', pg_tablespace_location(oid)) ORDER BY spcname)
     FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')), '[]') AS tablespaces,
   coalesce((SELECT json_agg(json_build_object('slot_name', slot_name, 'slot_type', slot_type, 'active', active,
@@ -192,6 +196,7 @@ function parseServer(row: Row): Server {
     synchronousCommit: row.synchronous_commit,
     synchronousStandbyNames: row.synchronous_standby_names,
     tablespaces: row.tablespaces,
+    preparedTransactions: row.prepared,
   }
 }
 

@@ -190,7 +190,9 @@ export const statusWarnings = (all: readonly NodeStatus[], reasons: Reasons = {}
   ...roleWarnings(all),
   ...standbyWarnings(all, reasons),
   ...all.flatMap(status =>
-    status.role === 'primary' ? [...synchronousWarnings(status), ...tablespaceWarnings(status)] : [],
+    status.role === 'primary'
+      ? [...synchronousWarnings(status), ...preparedWarnings(status), ...tablespaceWarnings(status)]
+      : [],
   ),
   ...slotWarnings(all),
 ]
@@ -210,6 +212,14 @@ function standbyWarnings(all: readonly NodeStatus[], reasons: Reasons): string[]
       return [`${name} streams from no node that answers${newer}${because}; pnpm run up brings it back`]
     })
 }
+
+/** https://www.postgresql.org/docs/current/sql-prepare-transaction.html */
+const preparedWarnings = ({ name, preparedTransactions: count }: PrimaryStatus): string[] =>
+  count === 0
+    ? []
+    : [
+        `${name} has ${count} prepared transaction${count === 1 ? '' : 's'}, which hold${count === 1 ? 's' : ''} locks and live${count === 1 ? 's' : ''} through a promotion: pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED`,
+      ]
 
 const tablespaceWarnings = ({ tablespaces }: PrimaryStatus): string[] =>
   tablespaces.map(

@@ -39,6 +39,7 @@ export const aPrimary = (name: string, to: readonly string[], status: Partial<Pr
   synchronousCommit: 'on',
   synchronousStandbyNames: '',
   tablespaces: [],
+  preparedTransactions: 0,
   ...status,
 })
 

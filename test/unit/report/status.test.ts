@@ -128,6 +128,20 @@ describe('a tablespace outside the data directory', () => {
   })
 })
 
+describe('a prepared transaction', () => {
+  test('is warned of: it lives through a promotion, and nobody has it', () => {
+    const warned = (preparedTransactions: number): string[] =>
+      statusWarnings([aPrimary('primary', ['replica1'], { preparedTransactions }), aStandby('replica1')])
+    expect(warned(0)).toEqual([])
+    expect(warned(1)).toEqual([
+      expect.stringMatching(/^primary has 1 prepared transaction, which holds locks and lives /),
+    ])
+    expect(warned(2)).toEqual([
+      expect.stringMatching(/^primary has 2 prepared transactions, which hold locks and live /),
+    ])
+  })
+})
+
 describe('a node that is cloned', () => {
   test('is said to be, where somebody sends a base backup', () => {
     const replication = [{ ...senderTo('pg_basebackup'), state: 'backup' }]
