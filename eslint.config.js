@@ -8,7 +8,7 @@ const ROOMS = [
   'src/errors.ts',
   'src/dispose.ts',
   'src/shared.ts',
-  'src/version.ts',
+  'src/package-folder.ts',
   'src/together.ts',
   'src/wait.ts',
   'src/postgres',

@@ -125,7 +125,8 @@ wait_for_primary() {
   done
 }
 
-# To those that are there and are no primary: what they wait for may be a word of every node. See nodes_without_data.
+# To those that are there and are no primary: what they wait for may be a word of every node. See nodes_without_data. The word is
+# the session itself, so each stays for a second: a node that looks every 100 ms does not miss it.
 say_empty() {
   local node
   for node in ${CLUSTER_NODES//,/ }; do

@@ -157,13 +157,15 @@ take_votes() {
   for node in ${CLUSTER_NODES//,/ }; do
     touch "$VOTES/$node.asked"
     (hold_vote "$node" "$((TIMELINE + 1))" </dev/null >/dev/null 2>&1 &)
-    until [ -e "$VOTES/$node" ] || [ ! -e "$VOTES/$node.asked" ]; do sleep 0.02; done # psql has a connect_timeout
+    # Between two looks: psql tells through files alone, and its connect_timeout ends the wait.
+    until [ -e "$VOTES/$node" ] || [ ! -e "$VOTES/$node.asked" ]; do sleep 0.02; done
     [ -e "$VOTES/$node" ] || { [ "$node" != "$NODE_NAME" ] && ! ask_node "$node" -c IDENTIFY_SYSTEM >/dev/null 2>&1; } || return 1
     # A standby that has not replayed the beginning of a newer timeline, or cannot, may know of it: then a promotion has been.
     [ "$node" = "$NODE_NAME" ] || [ ! -s "$VOTES/$node.newer" ] || { say "$node knows of a newer timeline" && return 1; }
   done
 }
-# The slot comes last: an error of a replication command drops the temporary ones of its session.
+# The slot comes last: an error of a replication command drops the temporary ones of its session. It lasts as long as the session,
+# which sleeps between two looks at whether the folder is still there.
 hold_vote() {
   ask_node "$1" -c "\\o $VOTES/$1.newer" -c "TIMELINE_HISTORY $2" -c '\o' -c '\set ON_ERROR_STOP on' \
     -c 'CREATE_REPLICATION_SLOT start_writable TEMPORARY PHYSICAL' \
@@ -178,7 +180,7 @@ holds_votes() {
   done
 }
 release_votes() { rm -rf "$VOTES"; }
-release_when_primary() {
+release_when_primary() { # between two questions: nothing tells a shell that a server has become the primary
   until [ "$SECONDS" -gt 60 ] || { look_at "$NODE_NAME" && [ "$ROLE" = primary ]; }; do sleep 0.1; done
   release_votes
 }

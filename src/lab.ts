@@ -1,11 +1,10 @@
 /**
  * Composition: the compose file, a runtime for it, the cluster. The only file that names an adapter.
  */
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { Cluster } from './cluster/cluster.ts'
 import { isLabError, LabError, messageOf } from './errors.ts'
+import { packageFolder } from './package-folder.ts'
 import type { DockerRuntime } from './runtime/docker/docker.ts'
 import type { Lock, LockOptions } from './runtime/lock.ts'
 import type { Runtime } from './runtime/runtime.ts'
@@ -77,22 +76,13 @@ export function sourceOptions({
   return { file: file ?? (environment['LAB_COMPOSE_FILE'] || packagedComposeFile()), environment }
 }
 
-/** Beside package.json, which is one folder up from src/ and two from dist/src/. */
-export function packagedComposeFile(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
-    const file = join(folder, 'docker-compose.yml')
-    if (existsSync(file)) return file
-  }
-  throw new LabError('COMPOSE_FILE_MISSING', 'there is no docker-compose.yml beside the lab', {
-    hint: 'Name one with --file.',
-  })
-}
+export const packagedComposeFile = (): string => join(packageFolder(), 'docker-compose.yml')
 
 /** An adapter is loaded when it is asked for. */
 const createDockerRuntime = async (source: ComposeSource): Promise<DockerRuntime> =>
   (await import('./runtime/docker/docker.ts')).createDockerRuntime(source)
-const createLocalRuntime = async (source: ComposeSource): Promise<Runtime> =>
-  (await import('./runtime/local/local.ts')).createLocalRuntime(topologyOf(source))
+const createLocalRuntime = async (topology: Topology): Promise<Runtime> =>
+  (await import('./runtime/local/local.ts')).createLocalRuntime(topology)
 
 interface Choice {
   readonly runtime: Runtime
@@ -105,7 +95,7 @@ async function chooseRuntime(source: ComposeSource, options: LabOptions): Promis
     case 'docker':
       return { runtime: await createDockerRuntime(source), why: 'asked for' }
     case 'local':
-      return { runtime: await createLocalRuntime(source), why: 'asked for' }
+      return { runtime: await createLocalRuntime(topologyOf(source)), why: 'asked for' }
     case undefined:
     case '':
       return await chooseByWhatIsHere(source, options)
@@ -118,13 +108,14 @@ async function chooseRuntime(source: ComposeSource, options: LabOptions): Promis
 
 /** A cluster that is there already decides; then Docker, if it can run the image; then this machine's PostgreSQL. */
 async function chooseByWhatIsHere(source: ComposeSource, options: LabOptions): Promise<Choice> {
-  const local = await createLocalRuntime(source).catch(unlessUnreadable)
+  const described = describedBy(source)
+  const local = described instanceof LabError ? described : await createLocalRuntime(described).catch(unlessUnreadable)
   if (!(local instanceof LabError) && (await local.hasCluster())) return { runtime: local, why: 'the cluster is there' }
   const docker = await usableDocker(source, options)
   if (!(docker instanceof LabError)) return { runtime: docker, why: 'a Docker Engine answers' }
   if (isAboutTheFile(docker)) throw docker
   if (!(local instanceof LabError)) return { runtime: local, why: docker.message }
-  if (isAboutTheFile(local)) throw local
+  if (described instanceof LabError) throw described
   throw new LabError('NO_RUNTIME', `${docker.message}, and ${local.message}`, {
     hint: 'Start Docker, or install PostgreSQL 15 or later (Debian: apt-get install postgresql), or run pnpm install with its optional packages.',
     cause: docker,
@@ -145,9 +136,17 @@ async function usableDocker(
   }
 }
 
-/** No runtime helps then, but for what only Compose reads. */
-const isAboutTheFile = ({ code }: LabError): boolean =>
-  ['COMPOSE_FILE_INVALID', 'NO_PRIMARY_SERVICE', 'UNKNOWN_VARIABLE', 'USAGE'].includes(code)
+/** Or why the lab cannot read it; Compose may. */
+function describedBy(source: ComposeSource): Topology | LabError {
+  try {
+    return topologyOf(source)
+  } catch (error) {
+    return asLabError(error)
+  }
+}
+
+/** What Compose, or the lab after it, says of the file: no other runtime helps then. */
+const isAboutTheFile = ({ code }: LabError): boolean => code === 'COMPOSE_FILE_INVALID' || code === 'NO_PRIMARY_SERVICE'
 
 /** There may be a cluster, and what the lab knows of it cannot be read: another runtime is no answer to that. */
 function unlessUnreadable(error: unknown): LabError {

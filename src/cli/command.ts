@@ -30,11 +30,9 @@ export interface OpenOptions {
 }
 
 export interface Command<O extends OptionSpecs = OptionSpecs> {
-  /** `psql [node]` */
+  /** `psql [node]`; where an argument is one of some words, these: `sync [off|one|quorum]`. */
   readonly usage: string
   readonly summary: string
-  /** What its help says; the summary is enough where there is nothing to explain. */
-  readonly description?: string
   /** Command lines to try, without what comes before the command's name. */
   readonly examples?: readonly string[]
   readonly options: O

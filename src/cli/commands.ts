@@ -68,7 +68,7 @@ async function downTemporary(narrate: Narrator, signal: AbortSignal): Promise<un
 export const psqlCommand = command({
   usage: 'psql [node]',
   examples: ['psql', 'psql standby', "psql replica2 -c 'SELECT pg_is_in_recovery()'", 'psql --url'],
-  summary: 'open psql on a node, the primary (the default), or a standby; what follows goes to psql',
+  summary: 'open psql on the primary (the default), a standby, or a node by its name; what follows goes to psql',
   options: { url: flagOption('--url', 'instead, print the address for any client, with the password') },
   takesAnyOption: true,
   run: async ({ openLab, words, narrate, terminal, interrupt, options: { url } }) => {

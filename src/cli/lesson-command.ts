@@ -35,7 +35,7 @@ export const lessons: readonly Demo[] = [
 ]
 
 export const lessonCommand = command({
-  usage: 'lesson [lesson]',
+  usage: 'lesson [number|name]',
   examples: ['lesson', 'lesson 1 --step'],
   summary: 'the course: list the lessons, or run one by its number or name',
   options: { step: stepOption },

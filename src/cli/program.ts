@@ -40,6 +40,7 @@ export function createProgram({ commands, version, asTyped, execute }: ProgramOp
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
+    .configureHelp({ subcommandTerm: command => command.name() })
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
     .addHelpText('after', asTyped('\nThe options of a command: pnpm run <command> --help'))
@@ -48,11 +49,11 @@ export function createProgram({ commands, version, asTyped, execute }: ProgramOp
 }
 
 function subcommand(definition: Command, { asTyped, execute }: Pick<ProgramOptions, 'asTyped' | 'execute'>): Program {
-  const { usage, summary, description = `${summary}.`, examples = [], takesAnyOption = false } = definition
+  const { usage, summary, examples = [], takesAnyOption = false } = definition
   const [name = '', ...words] = usage.split(' ')
   const program = new Program(name)
     .summary(summary)
-    .description(description.replace(/^./, first => first.toUpperCase()))
+    .description(`${summary.replace(/^./, first => first.toUpperCase())}.`)
     .helpOption('-h, --help', 'print this help')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
@@ -70,7 +71,7 @@ function subcommand(definition: Command, { asTyped, execute }: Pick<ProgramOptio
     const excess = takesAnyOption ? undefined : program.args[words.length]
     if (excess !== undefined) {
       throw new LabError('USAGE', `${name} does not take "${excess}"`, {
-        hint: asTyped(`pnpm run ${name} --help shows what it takes.`),
+        hint: `pnpm run ${name} --help shows what it takes.`,
       })
     }
     const values = program.opts<Record<string, Given>>()

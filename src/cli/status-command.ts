@@ -31,10 +31,10 @@ export const statusCommand = command({
     if (options.every !== undefined && !options.watch)
       throw new LabError('USAGE', '--every is given without --watch', { hint: 'Add --watch, or leave --every out.' })
     const { check, maxLag, maxRetained } = options
-    if (check ? options.watch : maxLag !== undefined || maxRetained !== undefined) {
-      const fact = check ? '--check is given with --watch' : '--max-lag or --max-retained is given without --check'
-      throw new LabError('USAGE', fact, { hint: 'A check looks once: pnpm run status --check.' })
-    }
+    const hint = 'A check looks once: pnpm run status --check.'
+    if (check && options.watch) throw new LabError('USAGE', '--check is given with --watch', { hint })
+    if (!check && (maxLag ?? maxRetained) !== undefined)
+      throw new LabError('USAGE', '--max-lag or --max-retained is given without --check', { hint })
     const { cluster } = await openLab({ onlyLooks: true })
     const { signal } = interrupt
     if (options.watch) {

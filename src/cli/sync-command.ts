@@ -11,9 +11,9 @@ import { command } from './command.ts'
 const TIMEOUT_MS = 30_000
 
 export const syncCommand = command({
-  usage: 'sync [standbys]',
+  usage: 'sync [off|one|quorum]',
   examples: ['sync', 'sync one', 'sync quorum', 'sync off'],
-  summary: 'what a commit waits for: show it, or set it to off, one (standby) or quorum (any one of them)',
+  summary: 'what a commit waits for: show it, or set it to no standby, one, or any one of them',
   options: {
     commit: textOption(
       '--commit <level>',

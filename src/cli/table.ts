@@ -21,7 +21,7 @@ import { salvageCommand } from './salvage-command.ts'
 import { statusCommand } from './status-command.ts'
 import { syncCommand } from './sync-command.ts'
 
-const COMMANDS: readonly Command[] = [
+export const commands: readonly Command[] = [
   upCommand,
   downCommand,
   statusCommand,
@@ -44,7 +44,5 @@ const COMMANDS: readonly Command[] = [
   delayCommand,
   chaosCommand,
   benchCommand,
+  completionCommand(() => commands),
 ]
-
-/** And the one that is made of them. */
-export const commands: readonly Command[] = [...COMMANDS, completionCommand(COMMANDS)]

@@ -2,7 +2,7 @@
  * A trial: one client writing, every node's position looked at, one fault, one failover, one record.
  */
 import { cpus } from 'node:os'
-import { packageVersion } from '../version.ts'
+import { packageVersion } from '../package-folder.ts'
 import { readAfterPromotion } from '../operations/after-promotion.ts'
 import { readDivergence, type Divergence } from '../operations/divergence.ts'
 import { failover, type Failover } from '../operations/failover/failover.ts'
@@ -87,7 +87,6 @@ export class Trial implements AsyncDisposable {
     const history = await this.writer.stop()
     await this.#resources[Symbol.asyncDispose]()
     const { kind: fault = 'crash', at: faultAt = done.detectedAt, date = new Date() } = this.#fault ?? {}
-    const roles = { oldPrimary: this.oldPrimary, newPrimary: done.newPrimary }
     const record = failoverRecord({
       runtime: this.#cluster.runtime.name,
       postgresVersion: this.oldPrimary.serverVersion,
@@ -103,7 +102,7 @@ export class Trial implements AsyncDisposable {
       at: date.toISOString(),
       labVersion: packageVersion(),
       cutMs: this.#cutMs,
-      afterPromotion: await readAfterPromotion(this.#cluster, roles, signal),
+      afterPromotion: await readAfterPromotion(this.#cluster, this.oldPrimary, signal),
       machine: thisMachine(),
     })
     const { detectedAt, fencedAt, promotedAt } = done

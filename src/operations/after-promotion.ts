@@ -4,35 +4,35 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { PrimaryStatus } from '../cluster/node-status.ts'
 import type { AfterPromotion } from '../measure/record.ts'
+import type { Slot } from '../postgres/status.ts'
 
-/** Looks at the new primary, in the database of the cluster. @throws LabError UNREACHABLE */
+/** Looks at today's primary, in the database of the cluster. @throws LabError NO_PRIMARY, UNREACHABLE */
 export async function readAfterPromotion(
   cluster: Cluster,
-  { oldPrimary, newPrimary }: { readonly oldPrimary: PrimaryStatus; readonly newPrimary: string },
+  oldPrimary: PrimaryStatus,
   signal?: AbortSignal,
 ): Promise<AfterPromotion> {
-  const [row] = await cluster.ask(newPrimary, session => session.query<Row>(LOOK), signal)
-  const { logical_slots: slots = [], ...counts } = row ?? { prepared: 0, sequences: 0, unlogged: 0 }
+  const { name, preparedTransactions, slots } = await cluster.primary(signal)
+  const there = logicalSlots(slots)
+  const [row] = await cluster.ask(name, session => session.query<Row>(LOOK), signal)
+  if (row === undefined) throw new Error('a SELECT without FROM a table returns a row')
   return {
-    preparedTransactions: counts.prepared,
-    sequences: counts.sequences,
-    unloggedTables: counts.unlogged,
-    logicalSlotsGone: oldPrimary.slots
-      .filter(({ slotType, slotName }) => slotType === 'logical' && !slots.includes(slotName))
-      .map(({ slotName }) => slotName),
+    preparedTransactions,
+    sequences: row.sequences,
+    unloggedTables: row.unlogged,
+    logicalSlotsGone: logicalSlots(oldPrimary.slots).filter(slot => !there.includes(slot)),
   }
 }
 
+const logicalSlots = (slots: readonly Slot[]): string[] =>
+  slots.filter(({ slotType }) => slotType === 'logical').map(({ slotName }) => slotName)
+
 interface Row {
-  readonly prepared: number
   readonly sequences: number
   readonly unlogged: number
-  readonly logical_slots?: readonly string[]
 }
 
 const LOOK = `SELECT
-  (SELECT count(*)::int FROM pg_prepared_xacts) AS prepared,
   (SELECT count(*)::int FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
     WHERE relkind = 'S' AND nspname <> 'lab') AS sequences,
-  (SELECT count(*)::int FROM pg_class WHERE relkind IN ('r', 'm') AND relpersistence = 'u') AS unlogged,
-  (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE slot_type = 'logical') AS logical_slots`
+  (SELECT count(*)::int FROM pg_class WHERE relkind IN ('r', 'm') AND relpersistence = 'u') AS unlogged`

@@ -4,7 +4,7 @@
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { caughtUp } from '../cluster/conditions.ts'
-import { standbysOf } from '../cluster/node-status.ts'
+import { primaryOf, standbysOf } from '../cluster/node-status.ts'
 import { together } from '../together.ts'
 import { waitUntil } from '../wait.ts'
 
@@ -20,7 +20,7 @@ export async function recycleWal(
   await session.query('SELECT pg_switch_wal()')
   await session.query('CHECKPOINT', [], { timeoutMs: CHECKPOINT_TIMEOUT_MS })
   const all = await cluster.status(options.signal)
-  const { currentLsn } = await cluster.primary(options.signal)
+  const { currentLsn } = primaryOf(all)
   await together(
     standbysOf(all).filter(
       ({ recoveryMinApplyDelayMs, replayPaused }) => recoveryMinApplyDelayMs === 0 && !replayPaused,

@@ -50,8 +50,7 @@ export async function rejoin(cluster: Cluster, name: string, options: RejoinOpti
   const node = cluster.node(name).name
   const primary = await cluster.primary(signal)
   requireOther(node, primary)
-  // In containers a rewind, which clones nothing, has each one's own folder.
-  if (runtime.name === 'local' || (await runtime.state(node)) === 'absent') requireNoTablespaces(primary)
+  requireNoTablespaces(primary)
   await standDown(cluster, node, signal)
   await prepareSource(cluster, primary.name, options)
   const attempt = { cluster, node, primary, kept: null, signal }

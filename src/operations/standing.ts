@@ -2,7 +2,7 @@
  * Why a standby is not as it should be, as far as the servers tell: its replay is paused by PostgreSQL itself, WAL that it needs
  * is gone, or its history and the primary's have parted.
  */
-import { isLabError } from '../errors.ts'
+import { isLabError, LabError } from '../errors.ts'
 import { formatDuration } from '../postgres/duration.ts'
 import { formatLsn } from '../postgres/lsn.ts'
 import { lastCommonPoint, timelineOf } from '../postgres/node-history.ts'
@@ -31,14 +31,10 @@ export async function readReasons(
     standby => !standby.waitsForPeers && (standby.replayPaused || senderOf(standby, all) === undefined),
   )
   const told = await together(doubtful, async standby => {
-    try {
-      return [standby.name, await reasonOf(cluster, standby, { primary: primary.name, signal })] as const
-    } catch (error) {
-      if (!isLabError(error, 'UNREACHABLE')) throw error
-      return [standby.name, undefined] as const // it has gone meanwhile
-    }
+    const why = await reasonOf(cluster, standby, { primary: primary.name, signal }).catch(unlessUnreachable)
+    return typeof why === 'string' ? [[standby.name, why] as const] : []
   })
-  return Object.fromEntries(told.flatMap(([name, why]) => (why === undefined ? [] : [[name, why] as const])))
+  return Object.fromEntries(told.flat())
 }
 
 async function reasonOf(cluster: Cluster, standby: StandbyStatus, beside: Beside): Promise<string | undefined> {
@@ -46,15 +42,15 @@ async function reasonOf(cluster: Cluster, standby: StandbyStatus, beside: Beside
   if (small !== undefined) return `PostgreSQL has paused its replay, since ${small}`
   if (await isHeldBack(cluster, standby, beside.signal))
     return `it applies ${formatDuration(standby.recoveryMinApplyDelayMs)} late, and first applies what it has`
-  return (await whyWalIsMissing(cluster, standby, beside)) ?? (await whereTheyPart(cluster, standby.name, beside))
+  return await whyNever(cluster, standby, beside)
 }
 
-/** Why it can never stream from the primary as it is: their histories have parted. Undefined while they have not. @throws LabError UNREACHABLE */
-export async function whereTheyPart(
-  cluster: Cluster,
-  name: string,
-  { primary, signal }: Beside,
-): Promise<string | undefined> {
+/** Why it can never stream from the primary as it is; undefined while it may. @throws LabError UNREACHABLE */
+const whyNever = async (cluster: Cluster, standby: StandbyStatus, beside: Beside): Promise<string | undefined> =>
+  (await whyWalIsMissing(cluster, standby, beside)) ?? (await whereTheyPart(cluster, standby.name, beside))
+
+/** Undefined while their histories have not parted. @throws LabError UNREACHABLE */
+async function whereTheyPart(cluster: Cluster, name: string, { primary, signal }: Beside): Promise<string | undefined> {
   const own = await readNodeHistory(cluster, name, signal)
   const theirs = await readNodeHistory(cluster, primary, signal)
   const common = lastCommonPoint(own, theirs)
@@ -109,24 +105,15 @@ export async function whyNotStreaming(
       cluster.emit({ kind: 'remark', text })
       return met(undefined)
     }
-    const beside = { primary: primary.name, signal }
-    const missing = await whyWalIsMissing(cluster, standby, beside)
-    return missing === undefined ? await parted(cluster, name, beside) : met(missing)
+    const why = await whyNever(cluster, standby, { primary: primary.name, signal }).catch(unlessUnreachable)
+    if (why instanceof LabError) return notMet(why.message)
+    return why === undefined ? notMet('it does not stream yet') : met(why)
   }
   return await waitUntil({ what: follows.what, observe }, options)
 }
 
-/** Met when the node has gone on where the primary's history had left its own. */
-async function parted(
-  cluster: Cluster,
-  name: string,
-  beside: { readonly primary: string; readonly signal: AbortSignal },
-): Promise<Observation<string>> {
-  try {
-    const where = await whereTheyPart(cluster, name, beside)
-    return where === undefined ? notMet('it does not stream yet') : met(where)
-  } catch (error) {
-    if (isLabError(error, 'UNREACHABLE')) return notMet(error.message)
-    throw error
-  }
+/** It has gone meanwhile, and may come back. */
+function unlessUnreachable(error: unknown): LabError {
+  if (isLabError(error, 'UNREACHABLE')) return error
+  throw error
 }

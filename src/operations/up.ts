@@ -41,7 +41,8 @@ export interface UpOptions {
 export async function up(cluster: Cluster, { timeoutMs, keep, signal }: UpOptions): Promise<PrimaryStatus> {
   const deadline = performance.now() + timeoutMs
   const limits = (): UpOptions => ({ timeoutMs: Math.max(1, deadline - performance.now()), keep, signal })
-  const stoodStill = await requireOurs(cluster, signal)
+  await requireOurs(cluster, signal)
+  const stoodStill = await frozenNodes(cluster)
   await cluster.runtime.up({ ...limits(), onProgress: text => cluster.emit({ kind: 'progress', text }) })
   await reconnectIsolated(cluster)
   const answers = await waitUntil(answering(cluster), limits())
@@ -80,16 +81,18 @@ function settled(cluster: Cluster): Condition<PrimaryStatus> {
 
 /**
  * The password and the like, before anything is touched: with another password in the environment, Compose would replace
- * containers that are well. Returns those that stand still.
+ * containers that are well.
  */
-async function requireOurs(cluster: Cluster, signal: AbortSignal | undefined): Promise<readonly string[]> {
-  const frozen: string[] = []
+async function requireOurs(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
   for (const { name } of cluster.nodes) {
-    const state = await cluster.runtime.state(name)
-    if (state === 'running') await cluster.nodeStatus(name, signal)
-    if (state === 'frozen') frozen.push(name)
+    if ((await cluster.runtime.state(name)) === 'running') await cluster.nodeStatus(name, signal)
   }
-  return frozen
+}
+
+async function frozenNodes(cluster: Cluster): Promise<string[]> {
+  const names = cluster.nodes.map(({ name }) => name)
+  const states = await Promise.all(names.map(name => cluster.runtime.state(name)))
+  return names.filter((_, at) => states[at] === 'frozen')
 }
 
 /** For so long a node without an answer may be one that waits for a primary which does not exist. */

@@ -122,7 +122,7 @@ export function countOption(
     ...(standard === undefined ? {} : { default: standard }),
     parse: value => {
       if (value === undefined) return standard
-      const given = wordsOf(value).join()
+      const given = wordsOf(value).at(-1) ?? ''
       const number = /^\d+$/.test(given) ? Number(given) : NaN
       if (number >= min && number <= max) return number
       throw new LabError('USAGE', `${flags.split(' ')[0]} is "${given}"`, {

@@ -165,11 +165,11 @@ function connectError(error: unknown, { host, port, user }: pg.Client, options: 
       cause: error,
     })
   }
-  // An SQLSTATE is an answer: a server that starts, or has no connection left, is there.
-  const isAnswer = /^[0-9A-Z]{5}$/.test(codeOf(error) ?? '') && error instanceof pg.DatabaseError
-  const who = isAnswer
-    ? `the PostgreSQL server on ${host}:${port} lets nobody in`
-    : `no PostgreSQL server answers on ${host}:${port}`
+  // Its refusal is an answer: a server that starts, or has no connection left, is there.
+  const who =
+    error instanceof pg.DatabaseError
+      ? `the PostgreSQL server on ${host}:${port} lets nobody in`
+      : `no PostgreSQL server answers on ${host}:${port}`
   return new LabError('UNREACHABLE', `${who}: ${messageOf(error)}`, {
     hint:
       'url' in options

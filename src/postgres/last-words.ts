@@ -12,9 +12,18 @@ const OF_A_CLIENT =
 const REASON = /\b(?:FATAL|PANIC): /
 const MORE = /\b(?:DETAIL|HINT|CONTEXT): |^\t/
 
-/** The last FATAL or PANIC of the server's own with its DETAIL and HINT, then the last three lines. */
+/** What it said in an earlier life is no reason for its end. */
+const BIRTH = /\bLOG: {2}starting PostgreSQL /
+
+/** The last FATAL or PANIC of the server's own since it was started, with its DETAIL and HINT, then the last three lines. */
 export function lastWords(log: string): string {
-  const lines = log.split('\n').filter(line => line.trim() !== '')
+  const said = log.split('\n').filter(line => line.trim() !== '')
+  const lines = said.slice(
+    Math.max(
+      0,
+      said.findLastIndex(line => BIRTH.test(line)),
+    ),
+  )
   const at = lines.findLastIndex(line => REASON.test(line) && !OF_A_CLIENT.test(line))
   const lastThree = Math.max(0, lines.length - 3)
   if (at === -1 || at >= lastThree) return lines.slice(lastThree).join('\n')

@@ -7,7 +7,7 @@ import { formatLsn } from '../postgres/lsn.ts'
 import { ruleFor } from '../postgres/sqlstate.ts'
 import { errorsByCode, type History } from '../history/history.ts'
 import type { TrialResult } from '../experiments/trial.ts'
-import { formatBytes, formatCount, formatLagMs, formatMs } from './format.ts'
+import { counted, formatBytes, formatCount, formatLagMs, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
 import { binned, sparkline } from './sparkline.ts'
 
@@ -87,8 +87,6 @@ export function besides(after: FailoverRecord['afterPromotion']): string[] {
     ...(gone.length > 0 ? [`logical slots gone with the old primary: ${gone.join(', ')}`] : []),
   ]
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 function narrateIds(narrate: Narrator, what: string, ids: readonly number[]): void {
   if (ids.length === 0) return

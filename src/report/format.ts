@@ -34,6 +34,9 @@ export function formatBytes(bytes: number): string {
 /** `1,204` */
 export const formatCount = (count: number): string => count.toLocaleString('en-US')
 
+/** `1 standby`, `2 standbys` */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
 /** Columns aligned, two spaces between; numbers to the right. The first row is the heading. */
 export function formatTable(rows: readonly (readonly (string | number)[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => String(row[column] ?? '').length)))

@@ -4,7 +4,8 @@
 import type { NodeStatus } from '../cluster/node-status.ts'
 import { formatTable } from './format.ts'
 import { SLOT_HEADING, slotRows } from './slots.ts'
-import { NODE_HEADING, nodeRows, silences, statusWarnings, type BehindFor } from './status.ts'
+import { NODE_HEADING, nodeRows, type BehindFor } from './status.ts'
+import { silences, statusWarnings } from './status-warnings.ts'
 import type { Style } from './terminal.ts'
 
 /** What was seen to change, and when. */

@@ -1,11 +1,11 @@
 /**
  * One PostgreSQL server as a process of this machine: starting, finding and ending it.
  */
-import { LAST_LOG_LINES, lastWords } from '../../postgres/last-words.ts'
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LAST_LOG_LINES, lastWords } from '../../postgres/last-words.ts'
 import { LabError } from '../../errors.ts'
 import { withHosts } from '../../postgres/conninfo.ts'
 import type { NodeSpec } from '../../topology/topology.ts'

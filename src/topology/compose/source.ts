@@ -31,18 +31,24 @@ export interface ComposeDocument {
 /** @throws LabError COMPOSE_FILE_MISSING, COMPOSE_FILE_INVALID */
 export async function readSource({ file, environment }: SourceOptions): Promise<ComposeSource> {
   const path = resolve(file)
-  const main = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new LabError('COMPOSE_FILE_MISSING', `cannot read ${path}: ${messageOf(error)}`, {
+  const override = overrideBeside(path)
+  const main = await readDocument(path)
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined))
+  return {
+    documents: override === undefined ? [main] : [main, await readDocument(override)],
+    variables: { ...(await readDotEnv(join(dirname(path), '.env'), set)), ...set },
+    readEnvFile,
+  }
+}
+
+async function readDocument(file: string): Promise<ComposeDocument> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new LabError('COMPOSE_FILE_MISSING', `cannot read ${file}: ${messageOf(error)}`, {
       hint: 'Run the command in the folder of docker-compose.yml, or name the file with --file or LAB_COMPOSE_FILE.',
       cause: error,
     })
   })
-  const override = overrideBeside(path)
-  const documents: [ComposeDocument, ...ComposeDocument[]] = [{ file: path, text: main }]
-  if (override !== undefined) documents.push({ file: override, text: await readFile(override, 'utf8') })
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined))
-  const variables = { ...(await readDotEnv(join(dirname(path), '.env'), set)), ...set }
-  return { documents, variables, readEnvFile }
+  return { file, text }
 }
 
 const readEnvFile = (path: string): string => readFileSync(path, 'utf8')
@@ -62,22 +68,24 @@ function overrideBeside(file: string): string | undefined {
 async function readDotEnv(file: string, environment: Variables): Promise<Variables> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return ''
-    throw new LabError('COMPOSE_FILE_INVALID', `cannot read ${file}: ${messageOf(error)}`, {
-      hint: 'Make it readable, or remove it.',
-      cause: error,
-    })
+    throw unreadable(file, error, 'Make it readable, or remove it.')
   })
+  const values = parsedDotEnv(file, text, environment)
+  if (!('COMPOSE_FILE' in values)) return values
+  const fact = new Error('COMPOSE_FILE names other compose files, and the lab reads the one it is given')
+  const hint =
+    'Take it out, and name the file with LAB_COMPOSE_FILE or --file; docker compose config makes one of several.'
+  throw unreadable(file, fact, hint)
+}
+
+function parsedDotEnv(file: string, text: string, environment: Variables): Variables {
   try {
-    const values = parseDotEnv(text, environment)
-    if ('COMPOSE_FILE' in values)
-      throw new Error('COMPOSE_FILE names other compose files, and the lab reads the one it is given')
-    return values
+    return parseDotEnv(text, environment)
   } catch (error) {
-    throw new LabError('COMPOSE_FILE_INVALID', `cannot read ${file}: ${messageOf(error)}`, {
-      hint: messageOf(error).startsWith('COMPOSE_FILE')
-        ? 'Take it out, and name the file with LAB_COMPOSE_FILE or --file; docker compose config makes one of several.'
-        : 'docker compose config shows how Compose reads it. A value is safe between single quotes.',
-      cause: error,
-    })
+    const hint = 'docker compose config shows how Compose reads it. A value is safe between single quotes.'
+    throw unreadable(file, error, hint)
   }
 }
+
+const unreadable = (file: string, cause: unknown, hint: string): LabError =>
+  new LabError('COMPOSE_FILE_INVALID', `cannot read ${file}: ${messageOf(cause)}`, { hint, cause })

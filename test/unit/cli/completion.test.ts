@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, test, vi } from 'vitest'
 import { commands } from '../../../src/cli/table.ts'
-import { completionCommand } from '../../../src/cli/completion-command.ts'
 import type { CommandContext } from '../../../src/cli/command.ts'
 
 async function printed(shell: string): Promise<string> {
   const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   try {
-    await completionCommand(commands).run({ words: [shell] } as unknown as CommandContext)
+    await commands.at(-1)?.run({ words: [shell] } as unknown as CommandContext)
     return String(write.mock.calls[0]?.[0])
   } finally {
     write.mockRestore()
@@ -29,6 +28,8 @@ describe('completion', () => {
     expect(offered(script, 'pg-failover-lab failover --re')).toEqual(['--report'])
     expect(offered(script, 'pg-failover-lab failover --fault ')).toEqual(['crash', 'stop'])
     expect(offered(script, 'pg-failover-lab sync --no')).toEqual([''])
+    expect(offered(script, 'pg-failover-lab sync ').slice(0, 3)).toEqual(['off', 'one', 'quorum'])
+    expect(offered(script, 'pg-failover-lab completion z')).toEqual(['zsh'])
   })
 
   test('in zsh and fish knows every command and option, too', async () => {

@@ -27,6 +27,12 @@ describe('the last words of a server', () => {
     )
   })
 
+  test('are of this life: what ended an earlier one is no reason', () => {
+    const earlier = ['FATAL:  recovery aborted because of insufficient parameter settings', 'LOG:  x', ...END]
+    const now = ['LOG:  starting PostgreSQL 17.2 on x', 'LOG:  y', ...END]
+    expect(lastWords([...earlier, ...now].join('\n'))).toBe(END.join('\n'))
+  })
+
   test('say nothing of clients that were turned away', () => {
     for (const line of [
       'FATAL:  the database system is starting up',

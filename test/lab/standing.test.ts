@@ -1,0 +1,44 @@
+/**
+ * Why a standby is not as it should be, as the servers tell it, and what up does about it, or leaves alone.
+ */
+import { expect, test } from 'vitest'
+import { hasRole, up, waitUntil } from '../../src/index.ts'
+import { readReasons } from '../../src/operations/standing.ts'
+import { catchLabError } from '../support/catch-lab-error.ts'
+import { nodeTo } from '../support/conditions.ts'
+import { describeEachRuntime, startTestCluster, TIMEOUT_MS } from '../support/runtimes.ts'
+
+const LIMIT = { timeoutMs: TIMEOUT_MS }
+
+describeEachRuntime('a standby with fewer connections than its primary', runtime => {
+  test('is let alone where PostgreSQL has paused it, and its last words are those that tell why', async () => {
+    await using cluster = await startTestCluster(runtime)
+    const set = (node: string, to: number): Promise<unknown> =>
+      cluster.query(node, `ALTER SYSTEM SET max_connections = ${to}`, { as: 'superuser' })
+    await set('primary', 120)
+    await cluster.runtime.stop('primary', 'fast')
+    await cluster.runtime.start('primary')
+    await waitUntil(hasRole(cluster, 'primary', 'primary'), LIMIT)
+    const paused = nodeTo(cluster, {
+      node: 'replica1',
+      what: 'pause its replay',
+      is: status => status.role === 'standby' && status.replayPaused,
+    })
+    await waitUntil(paused, LIMIT)
+    const error = await catchLabError('NODE_FAILED', () => up(cluster, LIMIT))
+    expect(error.message).toMatch(
+      /paused the replay of replica\d, since max_connections is 100 there and 120 on primary/,
+    )
+    await waitUntil(paused, LIMIT)
+    expect(await readReasons(cluster, await cluster.status())).toMatchObject({
+      replica1: expect.stringContaining('120'),
+    })
+
+    await cluster.runtime.stop('replica1', 'fast')
+    const ended = await catchLabError('NODE_FAILED', async () => {
+      await cluster.runtime.start('replica1')
+      await waitUntil(hasRole(cluster, 'replica1', 'standby'), LIMIT)
+    })
+    expect(ended.message).toMatch(/FATAL: .*insufficient parameter settings\n.*DETAIL: .*max_connections = 100/)
+  })
+})
