@@ -1,6 +1,6 @@
 /**
  * Tablespaces: a standby has them at the primary's own path, so on one machine two servers would write into one folder, and a
- * clone finds it full. Recovery and pg_rewind refuse those that are in place (allow_in_place_tablespaces).
+ * clone finds it full. The recovery of a clone ends in a PANIC over one that is in place (allow_in_place_tablespaces).
  */
 import { LabError } from '../errors.ts'
 import type { PrimaryStatus } from '../cluster/node-status.ts'

@@ -15,7 +15,7 @@ import type { Member, NodeSpec, Topology } from './topology.ts'
  * @throws LabError COMPOSE_FILE_INVALID, NO_PRIMARY_SERVICE, UNKNOWN_VARIABLE
  */
 export function topologyOf(source: ComposeSource, model: ComposeModel = resolveCompose(source)): Topology {
-  return describe({ source, model, members: NO_MEMBERS })
+  return describe({ ...source, model, members: NO_MEMBERS })
 }
 
 /** The same cluster with these nodes beside those of the file. @throws LabError COMPOSE_FILE_INVALID */
@@ -23,9 +23,9 @@ export const withMembers = (topology: Topology, members: readonly Member[]): Top
   members === topology.members ? topology : describe({ ...topology, members })
 
 /** The same files, read by the lab with these variables too. @throws LabError those of {@link topologyOf} */
-export const withVariables = ({ source, members }: Topology, variables: Variables): Topology => {
-  const changed = { ...source, variables: { ...source.variables, ...variables } }
-  return describe({ source: changed, model: resolveCompose(changed), members })
+export const withVariables = ({ documents, variables, members }: Topology, more: Variables): Topology => {
+  const source = { documents, variables: { ...variables, ...more } }
+  return describe({ ...source, model: resolveCompose(source), members })
 }
 
 /** For files that were written for something else: what is missing in them is nearly all of it. */
@@ -37,10 +37,15 @@ const WHAT_A_NODE_NEEDS = [
 
 const NO_MEMBERS: readonly Member[] = []
 
-function describe({ source, model, members }: Pick<Topology, 'source' | 'model' | 'members'>): Topology {
-  const [{ file }] = source.documents
+function describe({
+  documents,
+  variables,
+  model,
+  members,
+}: Pick<Topology, 'documents' | 'variables' | 'model' | 'members'>): Topology {
+  const [{ file }] = documents
   const described = nodesOf(model.services)
-  const more = members.length === 0 ? undefined : memberServices(model, { described, members, ...source })
+  const more = members.length === 0 ? undefined : memberServices(model, { described, members, variables })
   const nodes = [...described, ...nodesOf(more ?? {})]
   const [first, ...others] = nodes.filter(({ firstStart }) => firstStart === 'initdb')
   if (first === undefined || others.length > 0) {
@@ -58,14 +63,13 @@ function describe({ source, model, members }: Pick<Topology, 'source' | 'model' 
   refuseShared(nodes, 'volume', n => n.data.volume)
   const value = (name: string): string => required(first.environment, name, first.name)
   return {
-    ...{ file, source, model, members },
+    ...{ file, documents, variables, model, members },
     project: requireProjectName(model.name),
     nodes: [first, ...nodes.filter(n => n !== first)],
     database: value('POSTGRES_DB'),
     superuser: { user: value('POSTGRES_USER'), password: value('POSTGRES_PASSWORD') },
     lab: { user: value('LAB_USER'), password: value('LAB_PASSWORD') },
     replication: { user: value('REPLICATION_USER'), password: value('REPLICATION_PASSWORD') },
-    variables: source.variables,
     membersFile: more === undefined ? undefined : membersDocument(more),
   }
 }

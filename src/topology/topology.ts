@@ -2,7 +2,6 @@
  * The cluster as docker-compose.yml describes it. Read by read.ts.
  */
 import { LabError } from '../errors.ts'
-import type { Variables } from './compose/interpolation.ts'
 import type { ComposeModel } from './compose/model.ts'
 import type { ComposeSource } from './compose/source.ts'
 
@@ -32,7 +31,8 @@ export interface NodeSpec {
 }
 
 /** The cluster, as described. */
-export interface Topology {
+export interface Topology extends ComposeSource {
+  /** The first of its documents. */
   readonly file: string
   /** Compose's project name: what keeps two clusters on one machine apart. */
   readonly project: string
@@ -41,11 +41,7 @@ export interface Topology {
   readonly superuser: Credentials
   readonly lab: Credentials
   readonly replication: Credentials
-  /** The variables the file was read with; Compose must be run with the same. */
-  readonly variables: Variables
-  /** The files it was read from. */
-  readonly source: ComposeSource
-  /** Their services, resolved. */
+  /** The services of its documents, resolved. */
   readonly model: ComposeModel
   /** Those of the nodes that the file does not describe: they were added while the cluster ran. */
   readonly members: readonly Member[]

@@ -4,6 +4,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { catchLabError } from '../support/catch-lab-error.ts'
+import { readCorpus } from '../support/compose-corpus.ts'
+import { parseTopology } from '../support/topology.ts'
 
 const documents = ['README.md', 'CONTRIBUTING.md', ...readdirSync('docs').map(name => join('docs', name))]
 const read = (file: string): string => readFileSync(file, 'utf8')
@@ -36,6 +39,26 @@ describe.each(documents)('%s', file => {
       return !existsSync(linked) || (anchor !== undefined && !anchorsIn(read(linked)).includes(anchor))
     })
     expect(broken.map(([link]) => link)).toEqual([])
+  })
+})
+
+describe('docs/configuration.md', () => {
+  const text = read('docs/configuration.md')
+
+  test('shows a file that is one of the lab, and without a password none', async () => {
+    const [, example = ''] = /^```yaml\n(.*?)^```$/ms.exec(text) ?? []
+    const variables = { POSTGRES_PASSWORD: 'a', REPLICATION_PASSWORD: 'b', LAB_PASSWORD: 'c' }
+    const { nodes } = parseTopology(example, { file: '/lab/docker-compose.yml', variables })
+    expect(nodes.map(({ name }) => name)).toEqual(['one', 'two'])
+    await catchLabError('UNKNOWN_VARIABLE', () => parseTopology(example, { file: '/lab/docker-compose.yml' }))
+    for (const name of Object.keys(nodes[0]!.environment))
+      expect(text.replace(example, ''), 'explained below it').toContain(name.replace(/^.*_(PASSWORD|DB)$/, '_$1'))
+  })
+
+  test('counts the files that Compose has answered on', async () => {
+    const { cases, version } = await readCorpus()
+    expect(text).toContain(`[${cases.length} files]`)
+    expect(text.replaceAll('\n', ' ')).toContain(`Docker Compose ${/^\d+\.\d+/.exec(version)?.[0]} answers`)
   })
 })
 

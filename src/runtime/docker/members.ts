@@ -14,7 +14,7 @@ export const membersJson = (topology: Topology): string => join(folderOf(topolog
 
 /** The compose files of the cluster, for `--file`; that of the members, which has their passwords, is written for it. */
 export async function composeFiles(topology: Topology): Promise<readonly string[]> {
-  const files = topology.source.documents.map(({ file }) => file)
+  const files = topology.documents.map(({ file }) => file)
   if (topology.membersFile === undefined) return files
   const path = join(folderOf(topology), 'members.compose.json')
   await makeStateFolder(stateFolder(topology.variables))

@@ -18,7 +18,7 @@ const VARIABLES = ['POSTGRES_PASSWORD', 'REPLICATION_PASSWORD', 'LAB_PASSWORD']
 const fileIn = (folder: string): string => join(folder, 'passwords.env')
 
 /** Those that the compose file asks for and nobody has named. */
-export const unnamedPasswords = ({ source: { documents, variables } }: Topology): readonly string[] =>
+export const unnamedPasswords = ({ documents, variables }: Topology): readonly string[] =>
   VARIABLES.filter(
     name => documents.some(({ text }) => RegExp(`\\$\\{?${name}\\b`).test(text)) && (variables[name] ?? '') === '',
   )

@@ -2,8 +2,9 @@
  * Reads a compose file where there is no Docker Compose to ask. It gives what Compose gives, and what it does not read it
  * names: test/unit/topology/compose/corpus.json has Compose's own answers.
  */
+import { readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { isLabError, LabError, messageOf } from '../../errors.ts'
+import { codeOf, isLabError, LabError, messageOf } from '../../errors.ts'
 import { parseDotEnv } from './dot-env.ts'
 import { interpolate, type Variables } from './interpolation.ts'
 import { mapText, type ComposeModel, type ComposeService } from './model.ts'
@@ -91,12 +92,12 @@ function complete(
   return { ...part, ...(image === '' ? {} : { image }), command, environment }
 }
 
-function envFileIn(path: string, isRequired: boolean, { readEnvFile, variables }: ComposeSource): Variables {
+function envFileIn(path: string, isRequired: boolean, { variables }: ComposeSource): Variables {
   let text
   try {
-    text = readEnvFile(path)
+    text = readFileSync(path, 'utf8')
   } catch (error) {
-    if (!isRequired) return {}
+    if (!isRequired && codeOf(error) === 'ENOENT') return {}
     throw new Error(`env_file ${path} cannot be read`, { cause: error })
   }
   try {

@@ -1,7 +1,7 @@
 /**
  * The files that describe a cluster, unread: docker-compose.yml, the override beside it, and `.env`.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf, LabError, messageOf } from '../../errors.ts'
@@ -17,10 +17,8 @@ export interface SourceOptions {
 export interface ComposeSource {
   /** In the order in which they are merged; the first one's folder is where relative paths begin. */
   readonly documents: readonly [ComposeDocument, ...ComposeDocument[]]
-  /** Those of the environment and of `.env`. */
+  /** Those of the environment and of `.env`; Compose must be run with the same. */
   readonly variables: Variables
-  /** The text of a file that `env_file` names. @throws Error */
-  readonly readEnvFile: (path: string) => string
 }
 
 export interface ComposeDocument {
@@ -37,7 +35,6 @@ export async function readSource({ file, environment }: SourceOptions): Promise<
   return {
     documents: override === undefined ? [main] : [main, await readDocument(override)],
     variables: { ...(await readDotEnv(join(dirname(path), '.env'), set)), ...set },
-    readEnvFile,
   }
 }
 
@@ -50,8 +47,6 @@ async function readDocument(file: string): Promise<ComposeDocument> {
   })
   return { file, text }
 }
-
-const readEnvFile = (path: string): string => readFileSync(path, 'utf8')
 
 const DEFAULT_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
 const OVERRIDE_NAMES = DEFAULT_NAMES.map(name => name.replace('compose.', 'compose.override.'))
