@@ -50,7 +50,7 @@ export default lab.demo(
 
     await step('Price and promise, side by side', undefined, ['pnpm run sync one', 'pnpm run sync off'])
     lab.narrateDurability(narrate, document)
-    await lab.keepReport(narrate, options.report, () => lab.durabilityReport(document))
+    await lab.keepReport(narrate, { file: options.report, document }, lab.durabilityReport)
     for (const { synchronousCommit, standbys, promised, lost, unexpected, duplicates } of document.cells) {
       const setting = `synchronous_commit = ${synchronousCommit}, standbys ${standbys}`
       assert.equal(unexpected + duplicates, 0, `${setting}: nothing is there twice, or was refused and is there`)

@@ -38,8 +38,8 @@ export default lab.demo(
     if (options.trials > 1) {
       await step(`${options.trials} failovers, one after another`, 'Every node is brought back before each.')
       using _quiet = narrate.hush()
-      const onTrial = lab.trialNarrator(narrate)
-      const runs = await lab.runTrials(cluster, { ...load, ...LIMIT, fault, trials: options.trials, onTrial })
+      const told = lab.trialNarrator(narrate)
+      const runs = await lab.runTrials(cluster, { ...load, ...LIMIT, fault, trials: options.trials, ...told })
       const records = runs.map(({ record }) => record)
       await step('What they say together')
       const document = lab.summariseTrials(records, options.trials)

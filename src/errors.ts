@@ -10,6 +10,7 @@ export const labErrorCodes = {
   NO_PRIMARY_SERVICE: 'docker-compose.yml names no service that starts as the primary',
   UNKNOWN_VARIABLE: 'docker-compose.yml uses an environment variable that has neither a value nor a default',
   NO_RUNTIME: 'there is neither a Docker Engine nor a PostgreSQL installation to run the cluster',
+  PROGRAM_MISSING: 'a program that is needed is not installed, or not in PATH',
   DOCKER_FAILED: 'Docker refused or failed',
   IMAGE_UNAVAILABLE: 'the PostgreSQL image is neither here nor can it be pulled',
   PORT_IN_USE: 'a port of the cluster is taken by something else',

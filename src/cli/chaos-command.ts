@@ -35,7 +35,7 @@ export const chaosCommand = command({
       sync: standbysFor(sync),
       onRound: roundNarrator(narrate),
     })
-    const { verdict, failed } = soak
+    const { verdict, failed, lacks } = soak
     const { name: runtime } = cluster.runtime
     const document: ChaosDocument = { version: 1, runtime, seed, minutes, sync, load, rounds: soak.rounds, verdict }
     narrateSoak(narrate, document)
@@ -46,6 +46,7 @@ export const chaosCommand = command({
       narrate.say('The cluster is as the round has left it. The same plan again:')
       narrate.say(`pnpm run chaos --seed ${seed} --first ${failed.round.round} --rounds 1 --sync ${sync}`)
     }
+    if (lacks !== undefined) narrate.failAtEnd(lacks)
     if (verdict !== 'held') process.exitCode = 1
     return document
   },

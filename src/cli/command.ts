@@ -39,7 +39,7 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   /** Hand unknown options on, instead of refusing them. */
   readonly takesAnyOption?: boolean
   /** Its result is the `--json` document; undefined where there is none. */
-  run(context: CommandContext<O>): Promise<unknown>
+  run(context: CommandContext<O>): Promise<object | undefined>
 }
 
 /** Keeps the types of the options together with the command that reads them. */

@@ -37,7 +37,7 @@ export async function runDemo<O extends OptionSpecs>(
   demo: Demo<O>,
   { openLab, narrate, terminal, options, interrupt: { signal } }: CommandContext<O>,
   isStepwise: boolean,
-): Promise<unknown> {
+): Promise<object | undefined> {
   if (isStepwise) requireKeys()
   narrate.title(demo.title)
   narrate.choice(demo.question)

@@ -65,7 +65,7 @@ export const lagCommand = command({
       })),
     }
     narrateLag(narrate, document)
-    await keepReport(narrate, options.report, () => lagReport(document))
+    await keepReport(narrate, { file: options.report, document }, lagReport)
     return document
   },
 })
@@ -95,7 +95,7 @@ async function labServers({
 async function compare(
   { openLab, options, narrate, interrupt: { signal } }: Context,
   given: Servers | undefined,
-): Promise<unknown> {
+): Promise<object | undefined> {
   if (given !== undefined) {
     throw new LabError('USAGE', "--liars disconnects a standby, and does that only to the lab's own cluster", {
       hint: 'Leave out --primary and --standby.',

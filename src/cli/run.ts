@@ -8,6 +8,7 @@ import { openLab } from '../lab.ts'
 import { toJson } from '../report/json.ts'
 import { Narrator } from '../report/narrator.ts'
 import type { OptionSpecs } from '../options/options.ts'
+import { signed } from '../report/files.ts'
 import { createTerminal } from '../report/terminal.ts'
 import { targetOf } from '../report/whole-file.ts'
 import { packageVersion } from '../package-folder.ts'
@@ -58,7 +59,8 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
   requireDifferentFiles(definition.options, options)
   const isJson = COMMON.json.parse(given(COMMON.json))
   const terminal = createTerminal(isJson ? process.stderr : process.stdout, process.env, say)
-  const narrate = new Narrator(terminal)
+  const typed = [commandName(definition), ...argv].join(' ')
+  const narrate = new Narrator(terminal, typed)
   const tell = (): void => {
     if (!interrupt.isUnheard) terminal.print('interrupted: unwinding (once more ends it at once)')
   }
@@ -69,7 +71,7 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
     const onProgress = (step: string): void => terminal.busy(step)
     const runtime = runtimeName(COMMON.runtime.parse(given(COMMON.runtime)))
     const changing = {
-      command: [commandName(definition), ...argv].join(' '),
+      command: typed,
       wait: COMMON.wait.parse(given(COMMON.wait)),
     }
     const named = { file: COMMON.file.parse(given(COMMON.file)), runtime, lock: onlyLooks ? undefined : changing }
@@ -78,10 +80,14 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
     lab.cluster.onEvent(event => narrate.event(event))
     return lab
   }
-  const result = await definition.run({ options, words, argv, isJson, terminal, narrate, interrupt, openLab: open })
+  const context = { options, words, argv, isJson, terminal, narrate, interrupt, openLab: open }
+  const result = await definition.run(context).catch((error: unknown) => {
+    narrate.failAtEnd(error)
+    return narrate.measured
+  })
   terminal.idle()
-  if (isJson && result !== undefined) process.stdout.write(`${say(toJson(result))}\n`)
-  if (narrate.failure !== undefined) throw narrate.failure
+  if (isJson && result !== undefined) process.stdout.write(`${say(toJson(signed(result, typed)))}\n`)
+  if (narrate.failure !== undefined) throw narrate.failure.error
   // What was done by then is told; that it is not all, too.
   if (interrupt.signal.aborted && result !== undefined) process.exitCode = INTERRUPTED_EXIT_CODE
 }

@@ -7,11 +7,14 @@ import { Poller, type Polled } from './poller.ts'
 import { isLabError, throwIfInterrupted } from '../errors.ts'
 import { behindForMs, withPosition, type PrimaryPosition } from '../measure/behind-for.ts'
 import { toJsonLine } from '../report/json.ts'
+import type { NodeStatus } from '../cluster/node-status.ts'
 import { readKept } from '../operations/salvage/keep.ts'
+import { readReasons } from '../operations/standing.ts'
 import type { Narrator } from '../report/narrator.ts'
 import { openScreen, readKeys } from '../report/screen.ts'
 import { statusChanges } from '../report/status-changes.ts'
 import { narrateStatus, statusDocument, type BehindFor } from '../report/status.ts'
+import type { Reasons } from '../report/status-warnings.ts'
 import type { Terminal } from '../report/terminal.ts'
 import { changeLine, watchLines, type WatchView } from '../report/watch.ts'
 import { pause } from '../wait.ts'
@@ -52,6 +55,7 @@ async function* look(
   const poller = new Poller(cluster, signal)
   let positions: readonly PrimaryPosition[] = []
   let before: WatchView | undefined
+  const reasons = new LatestReasons(cluster, signal)
   for (;;) {
     const startedAt = performance.now()
     const polled = await poller.poll(everyMs)
@@ -61,10 +65,37 @@ async function* look(
     const changes = [...(before?.changes ?? []), ...news].slice(-MOST_CHANGES)
     positions = withPrimary(positions, polled)
     const what = `${cluster.runtime.name}, every ${everyMs} ms`
-    const view = { at, what, nodes, behindFor: behindFor(positions, polled), changes, news }
+    const beside = { behindFor: behindFor(positions, polled), reasons: reasons.of(nodes) }
+    const view = { at, what, nodes, ...beside, changes, news }
     before = view
     yield view
     await pause(Math.max(0, startedAt + everyMs - performance.now()), signal)
+  }
+}
+
+/** Asked beside the looks: a standby of which something can be told may be one that hardly answers. */
+class LatestReasons {
+  readonly #cluster: Cluster
+  readonly #signal: AbortSignal
+  #latest: Reasons = {}
+  #isAsking = false
+
+  constructor(cluster: Cluster, signal: AbortSignal) {
+    this.#cluster = cluster
+    this.#signal = signal
+  }
+
+  /** What was last found out; asks again. */
+  of(nodes: readonly NodeStatus[]): Reasons {
+    if (!this.#isAsking) void this.#ask(nodes)
+    return this.#latest
+  }
+
+  async #ask(nodes: readonly NodeStatus[]): Promise<void> {
+    this.#isAsking = true
+    // What fails is not known, and the next look asks again.
+    this.#latest = await readReasons(this.#cluster, nodes, this.#signal).catch(() => ({}))
+    this.#isAsking = false
   }
 }
 
@@ -83,9 +114,9 @@ const behindFor = (positions: readonly PrimaryPosition[], polled: readonly Polle
   )
 
 async function asDocuments(cluster: Cluster, looks: AsyncIterable<WatchView>): Promise<void> {
-  for await (const { at, nodes, behindFor } of looks) {
+  for await (const { at, nodes, behindFor, reasons } of looks) {
     const document = {
-      ...statusDocument(cluster, nodes, { kept: await readKept(cluster) }),
+      ...statusDocument(cluster, nodes, { kept: await readKept(cluster), reasons }),
       at: at.toISOString(),
       behindAtLeastMs: behindFor,
     }

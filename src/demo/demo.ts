@@ -35,11 +35,11 @@ export interface DemoDescription<O extends OptionSpecs> {
 
 export interface Demo<O extends OptionSpecs = OptionSpecs> extends DemoDescription<O> {
   /** What it returns is its `--json` document. */
-  run(context: DemoContext<O>): Promise<unknown>
+  run(context: DemoContext<O>): Promise<object | undefined>
 }
 
 /** Declares a demo. Nothing runs until a command, or a test, runs it. */
 export const demo = <O extends OptionSpecs>(
   description: DemoDescription<O>,
-  run: (context: DemoContext<O>) => Promise<unknown>,
+  run: (context: DemoContext<O>) => Promise<object | undefined>,
 ): Demo<O> => ({ ...description, run })

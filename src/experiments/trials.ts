@@ -13,15 +13,17 @@ export interface RunTrialsOptions extends RunTrialOptions {
   readonly name?: string | undefined
   /** Told of each trial when it is done. */
   readonly onTrial?: ((result: WholeTrial, number: number) => void) | undefined
+  /** Told of an error that ends the series: the trials that are done by then are returned. @default it is thrown */
+  readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
 /**
  * Returns what each left. An interruption ends the series: the trials that are done by then are returned, if any is, and
  * the one in the middle is not judged.
- * @throws LabError those of up and of a trial; INTERRUPTED before the first trial is done
+ * @throws LabError those of up and of a trial, without `onFailure` or before the first trial is done; INTERRUPTED before it
  */
 export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Promise<readonly WholeTrial[]> {
-  const { trials, onTrial, name = options.fault, ...each } = options
+  const { trials, onTrial, onFailure, name = options.fault, ...each } = options
   const results: WholeTrial[] = []
   const limits = { timeoutMs: HEAL_TIMEOUT_MS, signal: options.signal }
   const heal = async (): Promise<void> => {
@@ -40,7 +42,11 @@ export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Pr
     cluster.emit({ kind: 'progress', text: `${name}: bringing every node back` })
     await heal()
   } catch (error) {
-    if (!wasInterrupted(error, options.signal) || results.length === 0) throw error
+    if (results.length === 0) throw error
+    if (!wasInterrupted(error, options.signal)) {
+      if (onFailure === undefined) throw error
+      onFailure(error)
+    }
   }
   return results
 }

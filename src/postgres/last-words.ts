@@ -24,10 +24,12 @@ export function lastWords(log: string): string {
       said.findLastIndex(line => BIRTH.test(line)),
     ),
   )
-  const at = lines.findLastIndex(line => REASON.test(line) && !OF_A_CLIENT.test(line))
+  const isReason = (line = ''): boolean => REASON.test(line) && !OF_A_CLIENT.test(line)
+  let at = lines.findLastIndex(isReason)
+  while (isReason(lines[at - 1])) at-- // a PANIC about a FATAL tells less than that
   const lastThree = Math.max(0, lines.length - 3)
   if (at === -1 || at >= lastThree) return lines.slice(lastThree).join('\n')
   let end = at + 1
-  while (end < lastThree && MORE.test(lines[end] ?? '')) end++
+  while (end < lastThree && (MORE.test(lines[end] ?? '') || isReason(lines[end]))) end++
   return [...lines.slice(at, end), ...lines.slice(lastThree)].join('\n')
 }

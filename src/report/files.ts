@@ -15,16 +15,21 @@ import { failoverReport } from './html/reports.ts'
 import { writeWhole } from './whole-file.ts'
 import type { Narrator } from './narrator.ts'
 
-/** Draws a report and writes it, if `--report` asks for one, and says where it is. */
-export async function keepReport(
+/** Keeps what was measured; and where `--report` asks for a page, draws and writes it, and says where it is. */
+export async function keepReport<Document extends object>(
   narrate: Narrator,
-  file: string | undefined,
-  draw: () => Promise<string>,
+  { file, document }: { readonly file: string | undefined; readonly document: Document },
+  draw: (document: Document) => Promise<string>,
 ): Promise<void> {
+  narrate.keep(document)
   if (file === undefined) return
-  const html = await draw()
+  const html = await draw(signed(document, narrate.command))
   await keepFile(narrate, { what: 'report', file }, scratch => writeFile(scratch, html))
 }
+
+/** The document says which command line made it. */
+export const signed = <Document extends object>(document: Document, command: string | undefined): Document =>
+  command === undefined ? document : { ...document, command }
 
 /** What was measured is told even so: that the file is not there ends the command, after everything else. */
 async function keepFile(
@@ -69,5 +74,7 @@ export async function keepEvidence(narrate: Narrator, { document, runs, history,
     const histories = runs.map(run => run.history)
     await keepFile(narrate, { what: 'history', file: history }, scratch => writeHistories(scratch, histories))
   }
-  await keepReport(narrate, report, () => failoverReport({ document, runs }))
+  await keepReport(narrate, { file: report, document }, signedDocument =>
+    failoverReport({ document: signedDocument, runs }),
+  )
 }

@@ -1,28 +1,40 @@
 /**
  * The narrator of demos and commands: what is done and why, and the very SQL and commands that ran.
  */
-import type { LabError } from '../errors.ts'
 import type { ClusterEvent } from '../cluster/cluster.ts'
 import { formatTable } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
 export class Narrator {
+  /** The command line that is narrated, as it was typed: what is kept of it says so. */
+  readonly command: string | undefined
   readonly #terminal: Terminal
   #steps = 0
   #isHushed = false
-  #failure: LabError | undefined
+  #failure: { readonly error: unknown } | undefined
+  #measured: object | undefined
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, command?: string) {
     this.#terminal = terminal
+    this.command = command
   }
 
   /** What went wrong beside the work itself: it is told when all that was found out is. */
-  get failure(): LabError | undefined {
+  get failure(): { readonly error: unknown } | undefined {
     return this.#failure
   }
 
-  failAtEnd(error: LabError): void {
-    this.#failure ??= error
+  failAtEnd(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  /** What was measured. It is the `--json` document whatever comes after it: a failure, or an interruption. */
+  get measured(): object | undefined {
+    return this.#measured
+  }
+
+  keep(measured: object): void {
+    this.#measured = measured
   }
 
   title(text: string): void {

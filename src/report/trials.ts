@@ -7,10 +7,10 @@ import type { TrialResult } from '../experiments/trial.ts'
 import { formatCount, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
 
-/** Prints one line a trial, as it is done. */
-export const trialNarrator =
-  (narrate: Narrator) =>
-  ({ record }: TrialResult, number: number): void => {
+/** Prints one line a trial, as it is done; what ends them early is told after what they say together. */
+export const trialNarrator = (narrate: Narrator): TrialNarrator => ({
+  onFailure: error => narrate.failAtEnd(error),
+  onTrial: ({ record }, number) => {
     const { outageMs, writes, newPrimary, oldPrimary, verdict, why } = record
     const outage = outageMs === null ? 'unknown' : formatMs(outageMs)
     const lost = `lost ${formatCount(writes.lost)} of ${formatCount(writes.acknowledged)}`
@@ -19,7 +19,13 @@ export const trialNarrator =
     if (verdict === 'inconsistent') narrate.loss(`${line}  ${verdict}: ${why}`)
     else if (writes.lost > 0) narrate.loss(line)
     else narrate.say(line)
-  }
+  },
+})
+
+interface TrialNarrator {
+  readonly onTrial: (result: TrialResult, number: number) => void
+  readonly onFailure: (error: unknown) => void
+}
 
 /** The spread of each figure over all trials. */
 export function narrateTrials(narrate: Narrator, document: TrialsDocument): void {

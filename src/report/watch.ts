@@ -5,7 +5,7 @@ import type { NodeStatus } from '../cluster/node-status.ts'
 import { formatTable } from './format.ts'
 import { SLOT_HEADING, slotRows } from './slots.ts'
 import { NODE_HEADING, nodeRows, type BehindFor } from './status.ts'
-import { silences, statusWarnings } from './status-warnings.ts'
+import { silences, statusWarnings, type Reasons } from './status-warnings.ts'
 import type { Style } from './terminal.ts'
 
 /** What was seen to change, and when. */
@@ -21,6 +21,8 @@ export interface WatchView {
   readonly what: string
   readonly nodes: readonly NodeStatus[]
   readonly behindFor: BehindFor
+  /** Why standbys do not stream or do not apply, as far as it is known by then. */
+  readonly reasons: Reasons
   /** Oldest first. */
   readonly changes: readonly SeenChange[]
   /** Those since the view before. */
@@ -55,10 +57,10 @@ interface Line {
   readonly as?: 'accent' | 'dim' | 'bold'
 }
 
-function stateLines({ at, what, nodes, behindFor }: WatchView): Line[] {
+function stateLines({ at, what, nodes, behindFor, reasons }: WatchView): Line[] {
   const [nodeHead = '', ...nodeLines] = formatTable([NODE_HEADING, ...nodeRows(nodes, behindFor)])
   const [slotHead = '', ...slotLines] = formatTable([SLOT_HEADING, ...slotRows(nodes)])
-  const notes = [...silences(nodes), ...statusWarnings(nodes)]
+  const notes = [...silences(nodes), ...statusWarnings(nodes, reasons)]
   return [
     { text: `${clock(at)}  ${what}; q quits`, as: 'dim' },
     { text: nodeHead, as: 'dim' },

@@ -22,7 +22,7 @@ export interface CommandOptions {
 /**
  * Runs a program to its end. A non-zero exit is an answer, not an error.
  * @throws LabError INTERRUPTED when the signal fires, and TIMEOUT at the limit, once the program has ended for it; USAGE if the
- * program cannot be started.
+ * program cannot be started, PROGRAM_MISSING if there is none.
  */
 export function run(argv: readonly [string, ...string[]], options: CommandOptions): Promise<CommandResult> {
   const { environment, cwd, account, input, signal, timeoutMs = 60_000, onLine } = options
@@ -52,7 +52,7 @@ export function run(argv: readonly [string, ...string[]], options: CommandOption
       // It was told to end, and has when it is closed: whoever cleans up after it must not be faster.
       if (either.aborted && child.pid !== undefined) return
       if (signal?.aborted) reject(interrupted(error))
-      else reject(new LabError('USAGE', `cannot run ${file}: ${codeOf(error) ?? error.message}`, { cause: error }))
+      else reject(cannotRun(file, error))
     })
     child.once('close', (exitCode, killedBy) => {
       either.removeEventListener('abort', kill)
@@ -63,6 +63,15 @@ export function run(argv: readonly [string, ...string[]], options: CommandOption
     })
   })
 }
+
+/** Most often it is not installed. Where a working folder is gone, node says ENOENT of the program, too. */
+const cannotRun = (file: string, error: Error): LabError =>
+  codeOf(error) === 'ENOENT' && !file.includes('/')
+    ? new LabError('PROGRAM_MISSING', `${file} is needed, and is in no folder of PATH`, {
+        hint: `Install ${file}, or add its folder to PATH.`,
+        cause: error,
+      })
+    : new LabError('USAGE', `cannot run ${file}: ${codeOf(error) ?? error.message}`, { cause: error })
 
 /** Docker Compose lets what it has begun end first. */
 const GRACE_MS = 10_000

@@ -59,6 +59,23 @@ describeEachRuntime(
 )
 
 describeEachRuntime(
+  'chaos on a machine that lacks a program',
+  runtime => {
+    test('ends with its name, and takes that for no broken claim', async () => {
+      await using cluster = await CliCluster.up(runtime)
+      // Of this seed the second round needs bash.
+      const round = ['--seed', '1', '--first', '2', '--rounds', '1']
+      const ended = await cluster.runWith({ PATH: '/nowhere' }, 'chaos', ...round, '--json')
+      expect(ended.stderr).toContain('error: bash is needed, and is in no folder of PATH\nhint: Install bash')
+      expect(ended.stderr).not.toContain('does not hold')
+      expect(ended.exitCode).toBe(1)
+      expect(JSON.parse(ended.stdout)).toMatchObject({ rounds: [], verdict: 'unknown' })
+    })
+  },
+  ['local'],
+)
+
+describeEachRuntime(
   'a round of chaos',
   runtime => {
     test('finds what is wrong with a cluster, and with former rounds', { timeout: SOAK_TIMEOUT_MS }, async () => {

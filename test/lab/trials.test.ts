@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type FailoverRecord } from '../../src/index.ts'
+import { runTrials } from '../../src/experiments/trials.ts'
 import { errorsByCode } from '../../src/history/history.ts'
 import { parseHistories } from '../../src/history/lines.ts'
 import { type TrialsDocument } from '../../src/measure/trials.ts'
@@ -90,6 +91,25 @@ describeEachRuntime(
       const both = await cluster.run('failover', '--trials', '2', '--no-rejoin', '--json')
       expect(both.exitCode).toBe(2)
       expect(both.stderr).toContain('error: --to and --no-rejoin are for one failover')
+    })
+
+    test('that one of them ends early are told as far as they went, and why', async () => {
+      await using cluster = await startTestCluster(runtime)
+      const failures: unknown[] = []
+      const onFailure = (error: unknown): unknown => failures.push(error)
+      // In the second trial replica1 is the primary already.
+      const series = { fault: 'crash', to: 'replica1', trials: 3, timeoutMs: 60_000 } as const
+      expect(await runTrials(cluster, { ...series, onFailure })).toHaveLength(1)
+      expect(failures).toEqual([expect.objectContaining({ message: expect.stringContaining('replica1') as string })])
+    })
+
+    test('what was measured is told, whatever comes after it: here Ctrl-C, with the command that made it', async () => {
+      await using cluster = await CliCluster.up(runtime)
+      const running = cluster.start('failover', '--rate', '100', '--json')
+      await running.shows('The old primary comes back')
+      const record = (await running.interrupted()) as FailoverRecord & { command: string }
+      expect(record).toMatchObject({ command: 'failover --rate 100 --json', newPrimary: expect.any(String) as string })
+      expect(record.outageMs).toBeGreaterThan(0)
     })
   },
   ['local'],

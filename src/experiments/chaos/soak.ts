@@ -4,7 +4,7 @@
 import type { Cluster } from '../../cluster/cluster.ts'
 import { temporarySynchronous } from '../../operations/synchronous.ts'
 import { up } from '../../operations/up.ts'
-import { isLabError, LabError, messageOf } from '../../errors.ts'
+import { isLabError, LabError, messageOf, originOf } from '../../errors.ts'
 import type { FailoverRecord } from '../../measure/record.ts'
 import type { SynchronousStandbys } from '../../postgres/synchronous.ts'
 import type { History } from '../../history/history.ts'
@@ -71,6 +71,8 @@ export interface Soak {
   readonly rounds: readonly ChaosRound[]
   /** The last round, if it failed: then the cluster was left as it was. */
   readonly failed: FailedRound | undefined
+  /** What this machine lacks for another round: no claim is broken by it. */
+  readonly lacks: LabError | undefined
   readonly verdict: 'held' | 'failed' | 'unknown'
 }
 
@@ -93,18 +95,25 @@ export async function runSoak(cluster: Cluster, options: SoakOptions): Promise<S
   const rounds: ChaosRound[] = []
   const endsAt = performance.now() + forMs
   let failed: FailedRound | undefined
-  while (rounds.length < most && performance.now() < endsAt && signal?.aborted !== true && failed === undefined) {
+  let lacks: LabError | undefined
+  const isOver = (): boolean => rounds.length >= most || performance.now() >= endsAt || signal?.aborted === true
+  while (!isOver() && failed === undefined) {
     const plan = planOf(seed, firstRound + rounds.length)
     cluster.emit({ kind: 'progress', text: `round ${plan.round}: ${describePlan(plan)}` })
     const startedAt = performance.now()
     const run = await playRound({ cluster, sync, ledger, load, signal }, plan)
+    const origin = originOf(run.error)
+    if (isLabError(origin, 'PROGRAM_MISSING')) {
+      lacks = origin
+      break
+    }
     const round = judged(plan, run, { terms, ms: performance.now() - startedAt })
     rounds.push(round)
     onRound?.(round)
     if (round.verdict === 'failed') failed = { ...run, round, error: stackOf(run.error) }
   }
-  if (failed === undefined) await synchronous[Symbol.asyncDispose]()
-  return { rounds, failed, verdict: failed !== undefined ? 'failed' : rounds.some(isWhole) ? 'held' : 'unknown' }
+  if (failed === undefined && lacks === undefined) await synchronous[Symbol.asyncDispose]()
+  return { rounds, failed, lacks, verdict: failed !== undefined ? 'failed' : rounds.some(isWhole) ? 'held' : 'unknown' }
 }
 
 const isWhole = ({ verdict }: ChaosRound): boolean => verdict === 'held'

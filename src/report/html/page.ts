@@ -15,7 +15,7 @@ export interface Page {
   readonly figures: readonly KeyFigure[]
   readonly sections: readonly Section[]
   /** What the page was drawn from. */
-  readonly document: unknown
+  readonly document: object
   /** The name under which the document is saved. */
   readonly documentFile: string
 }
@@ -50,8 +50,13 @@ ${downloadLink(document, documentFile)}
 </header>
 <main>
 ${sections.map(section => markup`<section>\n<h2>${section.title}</h2>\n${section.body}\n</section>\n`)}</main>
-<footer><p>Drawn by pg-failover-lab. This file loads nothing and runs no script.</p></footer>
+<footer><p>${madeBy(document)} This file loads nothing and runs no script.</p></footer>
 ${embedded(document)}
 </body>
 </html>
 `.html
+
+const madeBy = (document: object): Markup =>
+  'command' in document && typeof document.command === 'string'
+    ? markup`Drawn by <code>pg-failover-lab ${document.command}</code>.`
+    : markup`Drawn by pg-failover-lab.`

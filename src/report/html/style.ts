@@ -61,5 +61,5 @@ details { margin: .5rem 0; }
 summary { width: fit-content; cursor: pointer; color: var(--accent); font-size: .9375rem; }
 details .scroll { max-height: 24rem; overflow-y: auto; }
 @media (max-width: 40rem) { tbody th, td:not(.figure) { white-space: normal; } }
-@media print { .scroll { overflow: visible; } details { display: none; } figure, tr, .key-figures div { break-inside: avoid; } }
+@media print { h2 { break-after: avoid; } .scroll { overflow: visible; } details { display: none; } figure, table, .key-figures div { break-inside: avoid; } }
 `

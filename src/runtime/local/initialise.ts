@@ -11,6 +11,7 @@ import { connect, type Session } from '../../postgres/connection.ts'
 import { initdbArguments } from '../../topology/credentials.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { waitUntil } from '../../wait.ts'
+import { lastWords } from '../../postgres/last-words.ts'
 import { lastLines, run, type CommandOptions } from '../command.ts'
 import { parseInitSql } from './init-sql.ts'
 import { beginInitialising } from './data.ts'
@@ -79,8 +80,8 @@ async function initdb({ host, node, topology, command }: Making): Promise<void> 
     rm(passwordFile, { force: true }),
   )
   if (result.exitCode === 0) return
-  throw new LabError('NODE_FAILED', `initdb failed for ${node.name}: ${lastLines(result.stderr, 2)}`, {
-    hint: `The data is in ${volumeOf(host.place, node)}; another place can be chosen with LAB_STATE_DIR.`,
+  throw new LabError('NODE_FAILED', `initdb failed for ${node.name}: ${lastWords(result.stderr)}`, {
+    hint: `What it lacks is told above. The data is in ${volumeOf(host.place, node)}; another place can be chosen with LAB_STATE_DIR.`,
   })
 }
 

@@ -103,7 +103,11 @@ export async function preparePlace(place: Place, topology: Topology): Promise<vo
 /** Root's servers run as another user, who may not pass a folder on the way. */
 async function requireReachable({ root, account }: Place): Promise<void> {
   if (account === undefined) return
-  const { exitCode } = await run(['test', '-w', root], { environment: process.env, account, cwd: '/' })
+  const { exitCode } = await run(['/bin/sh', '-c', 'test -w "$0"', root], {
+    environment: process.env,
+    account,
+    cwd: '/',
+  })
   if (exitCode === 0) return
   throw new LabError('STATE_INVALID', `${account.name}, who runs the servers, cannot reach ${root}`, {
     hint: 'Open the folders above it to that user (chmod o+x), or name another place with LAB_STATE_DIR.',

@@ -27,6 +27,14 @@ describe('the last words of a server', () => {
     )
   })
 
+  test('begin with the first of two reasons: that a transaction cannot be ended is no reason', () => {
+    const reasons = [
+      'FATAL:  could not resize shared memory segment: No space left',
+      'PANIC:  cannot abort transaction',
+    ]
+    expect(lastWords(['running ...', ...reasons, ...END].join('\n'))).toBe([...reasons, ...END].join('\n'))
+  })
+
   test('are of this life: what ended an earlier one is no reason', () => {
     const earlier = ['FATAL:  recovery aborted because of insufficient parameter settings', 'LOG:  x', ...END]
     const now = ['LOG:  starting PostgreSQL 17.2 on x', 'LOG:  y', ...END]

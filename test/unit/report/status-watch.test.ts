@@ -10,7 +10,7 @@ const nodes = [aPrimary('primary', ['replica1', 'replica2']), aStandby('replica1
 const noon = (second: number): Date => new Date(2026, 0, 1, 12, 3, second)
 const change = (second: number): { at: Date; text: string } => ({ at: noon(second), text: `change ${second}` })
 const aView = (view: Partial<WatchView> = {}): WatchView => ({
-  ...{ at: noon(4), what: 'local, every 500 ms', nodes, behindFor: {}, changes: [], news: [] },
+  ...{ at: noon(4), what: 'local, every 500 ms', nodes, behindFor: {}, reasons: {}, changes: [], news: [] },
   ...view,
 })
 
@@ -71,6 +71,14 @@ describe('a frame', () => {
     expect(low).toHaveLength(6)
     expect(low.at(-1)).toBe('…')
     expect(low[4]).toMatch(/^replica2 /)
+  })
+
+  test('says why a standby streams from nobody, once that is known', () => {
+    const without = [nodes[0]!, aStandby('replica1', { walReceiver: null }), nodes[2]!]
+    const view = aView({ nodes: without, reasons: { replica1: 'WAL that it needs is gone' } })
+    expect(watchLines(view, { columns: 160, rows: 40 }, plain).at(-1)).toBe(
+      'replica1 streams from no node that answers: WAL that it needs is gone; pnpm run up brings it back',
+    )
   })
 
   test('is styled after it was cut, so that no control sequence is', () => {

@@ -16,7 +16,7 @@ const result = (record: FailoverRecord): TrialResult => ({
 
 describe('the line of a trial', () => {
   const lineOf = (record: FailoverRecord, inColour = false): string =>
-    narrated(narrate => trialNarrator(narrate)(result(record), 7), { inColour })[0]!
+    narrated(narrate => trialNarrator(narrate).onTrial(result(record), 7), { inColour })[0]!
 
   test('tells who took over from whom, the outage and the loss', () => {
     const line = lineOf(aRecord({ outageMs: 412, writes: writes({ acknowledged: 1204, lost: 3 }) }))
@@ -49,7 +49,7 @@ describe('the sum of trials', () => {
 
   test('names a trial that contradicts itself, with the reason', () => {
     const strange = aRecord({ verdict: 'inconsistent', why: '1 there more than once' })
-    const [line] = narrated(narrate => trialNarrator(narrate)(result(strange), 1))
+    const [line] = narrated(narrate => trialNarrator(narrate).onTrial(result(strange), 1))
     expect(line).toMatch(/lost 0 of 10 {2}inconsistent: 1 there more than once$/)
     const lines = narrated(narrate => narrateTrials(narrate, summariseTrials([strange], 1)))
     expect(lines.at(-1)).toBe('verdicts  inconsistent 1')

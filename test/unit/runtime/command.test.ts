@@ -38,8 +38,9 @@ test('a program that does not end within its limit is ended, and said to be', as
 
 test('a program that is not there cannot be run, also when the caller has given up', async () => {
   const environment = process.env
-  const error = await catchLabError('USAGE', () => run(['no-such-program'], { environment }))
-  expect(error.message).toBe('cannot run no-such-program: ENOENT')
+  const error = await catchLabError('PROGRAM_MISSING', () => run(['no-such-program'], { environment }))
+  expect(error.message).toBe('no-such-program is needed, and is in no folder of PATH')
+  expect(error.hint).toBe('Install no-such-program, or add its folder to PATH.')
   const signal = AbortSignal.abort()
   await catchLabError('INTERRUPTED', () => run(['no-such-program'], { environment, signal }))
 })
