@@ -12,14 +12,14 @@ export async function readAfterPromotion(
   oldPrimary: PrimaryStatus,
   signal?: AbortSignal,
 ): Promise<AfterPromotion> {
-  const { name, preparedTransactions, slots } = await cluster.primary(signal)
+  const { name, preparedTransactions, unloggedTables, slots } = await cluster.primary(signal)
   const there = logicalSlots(slots)
   const [row] = await cluster.ask(name, session => session.query<Row>(LOOK), signal)
   if (row === undefined) throw new Error('a SELECT without FROM a table returns a row')
   return {
     preparedTransactions,
     sequences: row.sequences,
-    unloggedTables: row.unlogged,
+    unloggedTables,
     logicalSlotsGone: logicalSlots(oldPrimary.slots).filter(slot => !there.includes(slot)),
   }
 }
@@ -29,10 +29,7 @@ const logicalSlots = (slots: readonly Slot[]): string[] =>
 
 interface Row {
   readonly sequences: number
-  readonly unlogged: number
 }
 
-const LOOK = `SELECT
-  (SELECT count(*)::int FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE relkind = 'S' AND nspname <> 'lab') AS sequences,
-  (SELECT count(*)::int FROM pg_class WHERE relkind IN ('r', 'm') AND relpersistence = 'u') AS unlogged`
+const LOOK = `SELECT count(*)::int AS sequences FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE relkind = 'S' AND nspname <> 'lab'`

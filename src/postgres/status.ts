@@ -52,6 +52,8 @@ export interface PrimaryServer extends ServerStatus {
   readonly tablespaces: readonly Tablespace[]
   /** Rows of pg_prepared_xacts: they hold locks, and survive every restart and promotion. */
   readonly preparedTransactions: number
+  /** In the database that is asked: no standby has their rows. */
+  readonly unloggedTables: number
 }
 
 /** A row of pg_tablespace. */
@@ -92,6 +94,7 @@ interface Row {
   readonly synchronous_commit: string
   readonly synchronous_standby_names: string
   readonly prepared: number
+  readonly unlogged: number
   readonly tablespaces: readonly Tablespace[]
   readonly slots: readonly {
     slot_name: string
@@ -128,6 +131,7 @@ SELECT r.in_recovery, current_setting('cluster_name') AS cluster_name, s.system_
   current_setting('synchronous_commit') AS synchronous_commit,
   current_setting('synchronous_standby_names') AS synchronous_standby_names,
   (SELECT count(*)::int FROM pg_prepared_xacts) AS prepared,
+  (SELECT count(*)::int FROM pg_class WHERE relkind IN ('r', 'm') AND relpersistence = 'u') AS unlogged,
   coalesce((SELECT json_agg(json_build_object('spcname', spcname, 'location', pg_tablespace_location(oid)) ORDER BY spcname)
     FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')), '[]') AS tablespaces,
   coalesce((SELECT json_agg(json_build_object('slot_name', slot_name, 'slot_type', slot_type, 'active', active,
@@ -197,6 +201,7 @@ function parseServer(row: Row): Server {
     synchronousStandbyNames: row.synchronous_standby_names,
     tablespaces: row.tablespaces,
     preparedTransactions: row.prepared,
+    unloggedTables: row.unlogged,
   }
 }
 

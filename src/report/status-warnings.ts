@@ -52,6 +52,24 @@ function stateOf({ state }: UnreachableStatus, all: readonly NodeStatus[]): stri
   return state === 'running' && clones ? 'running, and is being cloned, it seems' : state
 }
 
+/** What is as somebody wanted it, and what a promotion would take away. */
+export const statusRemarks = (all: readonly NodeStatus[]): string[] =>
+  all.flatMap(status => {
+    const lost = status.role === 'primary' ? [...emptied(status), ...leftBehind(status, all)] : []
+    return lost.length === 0 ? [] : [`a promotion would ${lost.join(' and ')}, which only ${status.name} has`]
+  })
+
+const emptied = ({ unloggedTables: count }: PrimaryStatus): string[] =>
+  count === 0 ? [] : [`empty ${counted(count, 'unlogged table')}`]
+
+/** Since PostgreSQL 17 a standby may have a copy of it. */
+function leftBehind({ slots }: PrimaryStatus, all: readonly NodeStatus[]): string[] {
+  const copied = standbysOf(all).flatMap(standby => standby.slots.map(({ slotName }) => slotName))
+  const alone = slots.filter(({ slotType, slotName }) => slotType === 'logical' && !copied.includes(slotName))
+  const names = alone.map(({ slotName }) => slotName)
+  return names.length === 0 ? [] : [`leave behind logical ${names.length === 1 ? 'slot' : 'slots'} ${names.join(', ')}`]
+}
+
 /** What is wrong with the roles, the standbys, what commits wait for, and the slots. */
 export const statusWarnings = (all: readonly NodeStatus[], reasons: Reasons = {}): string[] => [
   ...roleWarnings(all),

@@ -10,7 +10,7 @@ import { bytesBehind, formatLsn } from '../postgres/lsn.ts'
 import { counted, formatBytes, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
 import { SLOT_HEADING, slotRows } from './slots.ts'
-import { silences, statusWarnings, type Reasons } from './status-warnings.ts'
+import { silences, statusRemarks, statusWarnings, type Reasons } from './status-warnings.ts'
 
 export interface StatusDocument {
   readonly version: 1
@@ -18,6 +18,8 @@ export interface StatusDocument {
   readonly nodes: readonly NodeStatus[]
   /** What is wrong and what to do about it, a sentence each. */
   readonly warnings: readonly string[]
+  /** What a promotion would take away, a sentence each. */
+  readonly remarks: readonly string[]
   /** What was taken away from a node, and no other node had. */
   readonly kept: readonly Kept[]
 }
@@ -37,6 +39,7 @@ export const statusDocument = (
   runtime: cluster.runtime.name,
   nodes,
   warnings: statusWarnings(nodes, reasons),
+  remarks: statusRemarks(nodes),
   kept,
 })
 
@@ -53,7 +56,7 @@ export function narrateStatus(
     narrate.say('')
     narrate.table(SLOT_HEADING, slots)
   }
-  for (const warning of statusWarnings(all, reasons)) narrate.say(warning)
+  for (const line of [...statusWarnings(all, reasons), ...statusRemarks(all)]) narrate.say(line)
   for (const one of kept) {
     narrate.say(`${one.node} keeps what only it had: ${describeKept(one)}; pnpm run salvage ${one.node}`)
   }

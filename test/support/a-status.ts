@@ -40,6 +40,7 @@ export const aPrimary = (name: string, to: readonly string[], status: Partial<Pr
   synchronousStandbyNames: '',
   tablespaces: [],
   preparedTransactions: 0,
+  unloggedTables: 0,
   ...status,
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { NodeStatus } from '../../../src/cluster/node-status.ts'
-import { statusProblems, statusWarnings } from '../../../src/report/status-warnings.ts'
+import { statusProblems, statusRemarks, statusWarnings } from '../../../src/report/status-warnings.ts'
 import { aPrimary, aSilentNode, aSlot, aStandby, lsn, senderTo } from '../../support/a-status.ts'
 
 const well = [aPrimary('primary', ['replica1', 'replica2']), aStandby('replica1'), aStandby('replica2')]
@@ -85,6 +85,29 @@ describe('a prepared transaction', () => {
       ),
     ])
     expect(warned(2)).toEqual([expect.stringMatching(/^primary has 2 prepared transactions \(/)])
+  })
+})
+
+describe('what a promotion would take away', () => {
+  const changes = aSlot('changes', { slotType: 'logical' })
+
+  test('is told, and is nothing wrong', () => {
+    const all = [
+      aPrimary('primary', ['replica1'], { unloggedTables: 2, slots: [aSlot('replica1'), changes] }),
+      well[1]!,
+    ]
+    expect(statusRemarks(all)).toEqual([
+      'a promotion would empty 2 unlogged tables and leave behind logical slot changes, which only primary has',
+    ])
+    expect(statusProblems(all, none).filter(problem => problem.includes('unlogged'))).toEqual([])
+    expect(statusRemarks(well)).toEqual([])
+  })
+
+  test('is no slot that a standby has a copy of', () => {
+    const slots = [aSlot('replica1'), changes]
+    expect(
+      statusRemarks([aPrimary('primary', ['replica1'], { slots }), aStandby('replica1', { slots: [changes] })]),
+    ).toEqual([])
   })
 })
 
