@@ -49,7 +49,7 @@ export default defineConfig({
         test: {
           ...onServers,
           name: 'lab',
-          include: ['test/lab/**/*.test.ts', 'test/demos.test.ts'],
+          include: ['test/lab/**/*.test.ts', 'test/demos.test.ts', 'examples/library/*.test.ts'],
           exclude: MEASURED,
           sequence: { groupOrder: 1 },
           // Most of the time a server is waited for: two files side by side are done in little more than half the time.

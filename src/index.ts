@@ -1,6 +1,20 @@
 /**
  * The library's door: a cluster, what is done to it, a client that remembers, and the judgement.
  */
+export { startCluster, type StartOptions } from './testing/start.ts'
+export {
+  TestCluster,
+  type FailoverOptions as FailoverMethodOptions,
+  type Limits,
+  type QueryOptions as ClusterQueryOptions,
+} from './testing/cluster.ts'
+export type { StandbyLag } from './testing/lag.ts'
+export { Fault } from './testing/fault.ts'
+export { Load, type JudgeOptions, type LoadOptions, type Send, type Settled } from './testing/load.ts'
+export type { Account, AddressOptions, OpenAddress } from './testing/addresses.ts'
+export type { Promotion } from './testing/roles.ts'
+export { throughFailover, type SurvivalOptions } from './testing/survive.ts'
+export type { LoadOutcome, WriteCounts } from './measure/load.ts'
 export { openLab, type Lab, type LabOptions } from './lab.ts'
 export { startTemporaryCluster, type TemporaryClusterOptions } from './temporary-cluster.ts'
 export { Cluster, type ClusterEvent, type ConnectAs } from './cluster/cluster.ts'

@@ -14,6 +14,7 @@ import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import {
   forgetTemporary,
+  keepCompose,
   noteTemporary,
   readTemporaryNotes,
   temporaryStateFolder,
@@ -27,6 +28,8 @@ import { topologyOf } from './topology/read.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'environment' | 'runtime'> {
+  /** Instead of a file: the text of a compose file, which is there for as long as the cluster. Paths in it are absolute. */
+  readonly compose?: string | undefined
   /** Limit until every node streams, in milliseconds. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
@@ -52,17 +55,20 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
   const { name = 'temporary' } = options
   const project = `${name}-${randomBytes(4).toString('hex')}`
   const base = options.environment ?? process.env
-  const nodes = await nodesIn({ ...options, environment: base })
+  const folder = temporaryStateFolder(base)
+  const file =
+    options.compose === undefined ? options.file : await keepCompose(folder, { project, text: options.compose })
+  const nodes = await nodesIn({ ...options, file, environment: base })
   const ports = await freePorts(nodes.length)
   const environment = {
     ...base,
     COMPOSE_PROJECT_NAME: project,
     CONTAINER_PREFIX: project,
-    LAB_STATE_DIR: temporaryStateFolder(base),
+    LAB_STATE_DIR: folder,
     ...Object.fromEntries(nodes.map((node, at) => [portVariable(node.name), String(ports[at])])),
   }
   await removeAbandoned({ environment, signal: options.signal })
-  const cluster = await TemporaryCluster.open({ ...options, environment, mayPull: true })
+  const cluster = await TemporaryCluster.open({ ...options, file, environment, mayPull: true })
   try {
     await (options.fromTemplate === true ? upFromTemplate : up)(cluster, options)
   } catch (error) {
@@ -84,6 +90,20 @@ async function nodesIn(
     await using lab = await openLab({ ...options, mayPull: true })
     return lab.topology.nodes
   }
+}
+
+/**
+ * Makes the cluster again what it was when it had come up: its data, histories and nodes. Copied from its template where
+ * there is one; else everything is made anew.
+ */
+export async function startAgain(cluster: Cluster, options: UpOptions): Promise<void> {
+  const { runtime } = cluster
+  for (const { name } of cluster.nodes) {
+    const state = await runtime.state(name)
+    if (state === 'running' || state === 'frozen') await runtime.crash(name)
+  }
+  if ((await runtime.template?.restore()) !== true) await runtime.down({ keepData: false, signal: options.signal })
+  await up(cluster, options)
 }
 
 /** As {@link up}, of a cluster without any data: it is a copy of a template, or becomes one. */

@@ -10,7 +10,7 @@ import type { Endpoint, Runtime } from '../runtime/runtime.ts'
 import { CLIENTS, LinkGroup } from '../links/group.ts'
 import { primaryOf, type NodeStatus, type PrimaryStatus, type NodeAddress } from './node-status.ts'
 import { Sessions } from './sessions.ts'
-import { nodeNamed, type NodeSpec, type Topology } from '../topology/topology.ts'
+import { nodeNamed, type Credentials, type NodeSpec, type Topology } from '../topology/topology.ts'
 
 /** What an operation did, for whoever narrates: the very SQL and commands, and what they were for. */
 export type ClusterEvent =
@@ -18,6 +18,8 @@ export type ClusterEvent =
   | { readonly kind: 'command'; readonly node: string; readonly text: string }
   | { readonly kind: 'progress'; readonly text: string }
   | { readonly kind: 'remark'; readonly text: string }
+  /** A node has become the primary: the instant is performance.now(), as soon as it was seen. */
+  | { readonly kind: 'promoted'; readonly node: string; readonly timeline: number; readonly at: number }
 
 /** A parameter of a statement. */
 type Value = string | number | boolean
@@ -26,6 +28,10 @@ export interface ConnectAs {
   readonly signal?: AbortSignal | undefined
   /** `lab` can watch and promote; `superuser` can do anything. @default 'lab' */
   readonly as?: 'lab' | 'superuser' | undefined
+  /** Instead of these two: somebody else. */
+  readonly account?: Credentials | undefined
+  /** @default that of the topology */
+  readonly database?: string | undefined
   readonly applicationName?: string | undefined
   readonly connectTimeoutMs?: number | undefined
   readonly asWalSender?: boolean | undefined
@@ -99,12 +105,14 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  async #connectWithWhatIsKnown(node: string, { as = 'lab', via = 'lab', ...options }: ConnectAs): Promise<Session> {
-    const credentials = as === 'lab' ? this.topology.lab : this.topology.superuser
+  async #connectWithWhatIsKnown(
+    node: string,
+    { as = 'lab', via = 'lab', account, database, ...options }: ConnectAs,
+  ): Promise<Session> {
+    const { user, password } = account ?? (as === 'lab' ? this.topology.lab : this.topology.superuser)
     return await connect({
       ...(via === 'client' ? this.clientEndpoint(node) : this.runtime.clientEndpoint(node)),
-      ...credentials,
-      database: this.topology.database,
+      ...{ user, password, database: database ?? this.topology.database },
       ...options,
     })
   }

@@ -79,3 +79,18 @@ export function measurePhases(
     firstWriteMs: firstAcknowledgedAt - promoted,
   }
 }
+
+/**
+ * The longest time without an acknowledgement since an instant, in milliseconds: for what takes nobody's role. Null when nothing
+ * was acknowledged before it, or when it goes on: the history ends with a longer silence than any.
+ */
+export function longestOutage({ writes, stoppedAt }: History, since: number): number | null {
+  const acknowledged = writes
+    .flatMap(({ outcome, settledAt }) => (outcome.kind === 'acknowledged' ? [settledAt] : []))
+    .sort((a, b) => a - b)
+  const before = acknowledged.filter(at => at <= since)
+  const around = [...before.slice(-1), ...acknowledged.filter(at => at > since)]
+  const longest = longestGap(around)
+  if (before.length === 0 || stoppedAt - (around.at(-1) ?? -Infinity) > longest) return null
+  return longest
+}

@@ -5,6 +5,7 @@ import type { Lsn } from '../postgres/lsn.ts'
 import { checkHistory, type Survivors, type Verdict } from '../history/check.ts'
 import { errorsByCode, latenciesOf, type History } from '../history/history.ts'
 import type { LagAtInstant } from './lag.ts'
+import { countsOf, type WriteCounts } from './load.ts'
 import { measureOutage, measurePhases, type Milestones, type Phases } from './outage.ts'
 import { summaryOf, type Summary } from './statistics.ts'
 
@@ -32,17 +33,7 @@ export interface FailoverRecord {
   readonly resolutionMs: number | null
   /** They add up to the outage. */
   readonly phases: Phases | null
-  readonly writes: {
-    readonly attempted: number
-    readonly acknowledged: number
-    readonly failed: number
-    readonly indeterminate: number
-    readonly lost: number
-    readonly recovered: number
-    readonly unexpected: number
-    /** Ids that are there more than once. */
-    readonly duplicates: number
-  }
+  readonly writes: WriteCounts
   readonly lostIds: readonly number[]
   readonly unexpectedIds: readonly number[]
   readonly duplicateIds: readonly number[]
@@ -130,16 +121,7 @@ export function failoverRecord({ failover, history, survivors, ...setting }: Fai
     outageMs: outage === undefined ? null : rounded(outage.ms),
     resolutionMs: outage?.resolutionMs == null ? null : rounded(outage.resolutionMs),
     phases: outage === undefined ? null : roundedAll(measurePhases(outage, failover)),
-    writes: {
-      attempted: findings.attempted,
-      acknowledged: findings.acknowledged,
-      failed: findings.failed,
-      indeterminate: findings.indeterminate,
-      lost: findings.lostIds.length,
-      recovered: findings.recoveredIds.length,
-      unexpected: findings.unexpectedIds.length,
-      duplicates: findings.duplicateIds.length,
-    },
+    writes: countsOf(findings),
     lostIds: findings.lostIds,
     unexpectedIds: findings.unexpectedIds,
     duplicateIds: findings.duplicateIds,

@@ -38,5 +38,6 @@ export async function promoted(cluster: Cluster, node: string, options: PromoteO
   const hint = `pnpm run logs ${node} shows what holds it up.`
   const isPromoted = { ...hasRole(cluster, node, 'primary'), what: `${node} to be promoted` }
   const { timeline } = await waitUntil(isPromoted, { ...options, intervalMs: 1, hint })
+  cluster.emit({ kind: 'promoted', node, timeline, at: performance.now() })
   return timeline
 }

@@ -2,6 +2,7 @@
  * The failover record, for people.
  */
 import { measureOutage } from '../measure/outage.ts'
+import type { LoadOutcome } from '../measure/load.ts'
 import type { FailoverRecord } from '../measure/record.ts'
 import { formatLsn } from '../postgres/lsn.ts'
 import { ruleFor } from '../postgres/sqlstate.ts'
@@ -16,24 +17,7 @@ const SHOWN_IDS = 12
 
 /** Prints the record: the outage by phase, the writes, the verdict with its evidence. */
 export function narrateFailover(narrate: Narrator, record: FailoverRecord): void {
-  const { outageMs, resolutionMs, phases, writes } = record
-  if (outageMs === null || phases === null)
-    narrate.say('outage         unknown: nothing was acknowledged before it, or nothing after')
-  else {
-    const within = resolutionMs === null ? '' : `; to within ${formatMs(resolutionMs)}`
-    narrate.say(`outage         ${formatMs(outageMs)}, from the last acknowledged write to the next${within}`)
-    const parts = {
-      detect: phases.detectMs,
-      fence: phases.fenceMs,
-      promote: phases.promoteMs,
-      'first write': phases.firstWriteMs,
-    }
-    narrate.say(
-      `               ${Object.entries(parts)
-        .map(([name, ms]) => `${name} ${formatMs(ms)}`)
-        .join(' + ')}`,
-    )
-  }
+  narrateOutage(narrate, record)
   const fork = record.forkLsn === null ? '' : `, which begins at ${formatLsn(record.forkLsn)}`
   narrate.say(`timeline       ${record.timeline.before} to ${record.timeline.after}${fork}`)
   if (record.walBytesLost !== null)
@@ -47,6 +31,44 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
     narrate.say(
       `lag at fault   ${node} ${formatBytes(lag.bytes)}, ${formatLagMs(lag)} behind (seen ${formatMs(lag.sampleAgeMs)} before)`,
     )
+  narrateWrites(narrate, record)
+}
+
+/** What became of an application's own requests, as the record has it. */
+export function narrateLoad(narrate: Narrator, outcome: LoadOutcome): void {
+  narrateOutage(narrate, outcome)
+  narrateWrites(narrate, outcome)
+  const errors = Object.entries(outcome.errors).map(([code, times]) => `${code} ${formatCount(times)}`)
+  if (errors.length > 0) narrate.say(`errors         ${errors.join(' · ')}`)
+}
+
+function narrateOutage(
+  narrate: Narrator,
+  { outageMs, resolutionMs, phases }: Pick<LoadOutcome, 'outageMs' | 'resolutionMs' | 'phases'>,
+): void {
+  if (outageMs === null) {
+    narrate.say('outage         unknown: nothing was acknowledged before it, or nothing after')
+    return
+  }
+  const within = resolutionMs === null ? '' : `; to within ${formatMs(resolutionMs)}`
+  narrate.say(`outage         ${formatMs(outageMs)}, from the last acknowledged write to the next${within}`)
+  if (phases === null) return
+  const parts = {
+    detect: phases.detectMs,
+    fence: phases.fenceMs,
+    promote: phases.promoteMs,
+    'first write': phases.firstWriteMs,
+  }
+  const told = Object.entries(parts).map(([name, ms]) => `${name} ${formatMs(ms)}`)
+  narrate.say(`               ${told.join(' + ')}`)
+}
+
+/** What both have. */
+type Judged = Pick<LoadOutcome, 'writes' | 'latencyMs' | 'verdict' | 'why'> &
+  Readonly<Record<'lostIds' | 'unexpectedIds' | 'duplicateIds', readonly (number | string)[]>>
+
+function narrateWrites(narrate: Narrator, judged: Judged): void {
+  const { writes } = judged
   const counts = {
     attempted: writes.attempted,
     acknowledged: writes.acknowledged,
@@ -62,16 +84,16 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
   narrate.say(
     `after it       lost ${lost} · recovered ${recovered} · unexpected ${unexpected} · duplicates ${duplicates}`,
   )
-  if (record.latencyMs !== null) {
-    const { p50, p95, p99, max } = record.latencyMs
+  if (judged.latencyMs !== null) {
+    const { p50, p95, p99, max } = judged.latencyMs
     narrate.say(
       `latency        p50 ${formatMs(p50)} · p95 ${formatMs(p95)} · p99 ${formatMs(p99)} · max ${formatMs(max)}, from when each write was due`,
     )
   }
-  narrate.say(`verdict        ${record.verdict}: ${record.why}`)
-  narrateIds(narrate, 'lost', record.lostIds)
-  narrateIds(narrate, 'unexpected', record.unexpectedIds)
-  narrateIds(narrate, 'duplicates', record.duplicateIds)
+  narrate.say(`verdict        ${judged.verdict}: ${judged.why}`)
+  narrateIds(narrate, 'lost', judged.lostIds)
+  narrateIds(narrate, 'unexpected', judged.unexpectedIds)
+  narrateIds(narrate, 'duplicates', judged.duplicateIds)
 }
 
 /** What a promotion does that no client is told of, where it applies. */
@@ -88,7 +110,7 @@ export function besides(after: FailoverRecord['afterPromotion']): string[] {
   ]
 }
 
-function narrateIds(narrate: Narrator, what: string, ids: readonly number[]): void {
+function narrateIds(narrate: Narrator, what: string, ids: readonly (number | string)[]): void {
   if (ids.length === 0) return
   const more = ids.length > SHOWN_IDS ? ` and ${ids.length - SHOWN_IDS} more` : ''
   narrate.loss(`${what.padEnd(15)}${ids.slice(0, SHOWN_IDS).join(', ')}${more}`)

@@ -114,6 +114,8 @@ export class Narrator {
         return this.say(event.text)
       case 'progress':
         return this.#terminal.busy(event.text)
+      case 'promoted':
+        return // whoever promotes it tells more of it
     }
   }
 
@@ -121,6 +123,15 @@ export class Narrator {
   done(): void {
     this.#terminal.idle()
   }
+}
+
+/** What is told, as plain text in lines: for a message. */
+export function textOf(tell: (narrate: Narrator) => void): string {
+  const lines: string[] = []
+  const style = { accent: String, dim: String, loss: String, bold: String }
+  const print = (text = ''): unknown => lines.push(text)
+  tell(new Narrator({ print: text => void print(text), busy: () => undefined, idle: () => undefined, style }))
+  return lines.join('\n')
 }
 
 function formatValue(value: unknown): string {

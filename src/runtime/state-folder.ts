@@ -41,7 +41,7 @@ function requireUsable(folder: string): string {
 }
 
 /** In a folder that the lab has made: a cluster's, or the one that holds them. */
-const MARKER = '.pg-failover-lab'
+export const FOLDER_MARKER = '.pg-failover-lab'
 
 /** Makes the folder that holds the clusters, where it is missing. @throws LabError STATE_INVALID */
 export async function makeStateFolder(folder: string): Promise<void> {
@@ -65,8 +65,8 @@ const STICKY = 0o1000
 /** Removes the folder that holds the clusters, if the lab has made it and nothing is left in it. */
 export async function leaveStateFolder(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
-  if (names.length !== 1 || names[0] !== MARKER) return
-  await rm(join(folder, MARKER), { force: true })
+  if (names.length !== 1 || names[0] !== FOLDER_MARKER) return
+  await rm(join(folder, FOLDER_MARKER), { force: true })
   await rmdir(folder).catch(() => undefined) // another command has put something into it
 }
 
@@ -82,8 +82,10 @@ export async function lookAtFolder(folder: string, owners: readonly number[]): P
     if (![0, process.getuid?.(), ...owners].includes(found.uid))
       return new LabError('USAGE', `${folder} belongs to another user`, { hint })
     const names = await readdir(folder)
-    if (names.length === 0 || names.includes(MARKER)) return 'ours'
-    return new LabError('USAGE', `${folder} is there, and was not made by the lab: it has no file ${MARKER}`, { hint })
+    if (names.length === 0 || names.includes(FOLDER_MARKER)) return 'ours'
+    return new LabError('USAGE', `${folder} is there, and was not made by the lab: it has no file ${FOLDER_MARKER}`, {
+      hint,
+    })
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 'none'
     return unusable(folder, error)
@@ -92,14 +94,14 @@ export async function lookAtFolder(folder: string, owners: readonly number[]): P
 
 /** Says of a folder that the lab has made it. */
 export async function mark(folder: string): Promise<void> {
-  await using file = await open(join(folder, MARKER), NEW_FILE, 0o644)
+  await using file = await open(join(folder, FOLDER_MARKER), NEW_FILE, 0o644)
   await file.writeFile('Made by pg-failover-lab. What is beside this file is removed with the cluster.\n')
 }
 
 /** Removes a folder that the lab has made. The marker goes last: who looks meanwhile still sees whose it is. */
 export async function removeFolder(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
-  for (const name of names) if (name !== MARKER) await rm(join(folder, name), { recursive: true, force: true })
+  for (const name of names) if (name !== FOLDER_MARKER) await rm(join(folder, name), { recursive: true, force: true })
   await rm(folder, { recursive: true, force: true })
 }
 

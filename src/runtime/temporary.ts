@@ -68,8 +68,24 @@ async function readNote(file: string): Promise<TemporaryNote | undefined> {
   }
 }
 
+/** Writes a compose file that only one cluster has; it goes with the note. @throws LabError STATE_INVALID */
+export async function keepCompose(
+  folder: string,
+  { project, text }: { readonly project: string; readonly text: string },
+): Promise<string> {
+  const file = composeOf(folder, project)
+  await makeStateFolder(folder)
+  await writeFile(file, text, { mode: 0o600 }).catch((error: unknown) => {
+    throw unusable(folder, error)
+  })
+  return file
+}
+
+const composeOf = (folder: string, project: string): string => join(folder, `${project}.compose.yml`)
+
 /** Forgets a cluster that is gone. */
 export async function forgetTemporary(folder: string, { project }: TemporaryNote): Promise<void> {
+  await rm(composeOf(folder, project), { force: true })
   await rm(join(folder, `${project}${SUFFIX}`), { force: true })
   await leaveStateFolder(folder)
 }

