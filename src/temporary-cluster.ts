@@ -21,6 +21,7 @@ import {
   whenThisProcessDies,
   type TemporaryNote,
 } from './runtime/temporary.ts'
+import { cacheFolder } from './runtime/template-cache.ts'
 import { readSource } from './topology/compose/source.ts'
 import type { Variables } from './topology/compose/interpolation.ts'
 import { portVariable } from './topology/members.ts'
@@ -37,7 +38,7 @@ export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'envi
   readonly name?: string | undefined
   /**
    * Copy the data of a cluster that was made before, of the same servers, settings, names and credentials, and keep the
-   * first one's for that: below LAB_STATE_DIR, some 100 MB for each kind. Copies have one system identifier, so by that
+   * first one's for that: in the user's cache, some 100 MB for each kind. Copies have one system identifier, so by that
    * PostgreSQL cannot tell their servers apart. Without effect on Docker.
    * @default false
    */
@@ -65,6 +66,7 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
     COMPOSE_PROJECT_NAME: project,
     CONTAINER_PREFIX: project,
     LAB_STATE_DIR: folder,
+    LAB_CACHE_DIR: cacheFolder(base),
     ...Object.fromEntries(nodes.map((node, at) => [portVariable(node.name), String(ports[at])])),
   }
   await removeAbandoned({ environment, signal: options.signal })

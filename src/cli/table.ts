@@ -6,6 +6,7 @@ import durability from '../../demos/03-durability.ts'
 import switchover from '../../demos/06-switchover.ts'
 import failover from '../../demos/07-failover.ts'
 import { benchCommand } from './bench-command.ts'
+import { cacheCommand } from './cache-command.ts'
 import { cascadeCommand } from './cascade-command.ts'
 import { chaosCommand } from './chaos-command.ts'
 import type { Command } from './command.ts'
@@ -44,5 +45,6 @@ export const commands: readonly Command[] = [
   delayCommand,
   chaosCommand,
   benchCommand,
+  cacheCommand,
   completionCommand(() => commands),
 ]

@@ -22,9 +22,14 @@ export interface TemporaryNote {
   readonly environment: Variables
 }
 
-/** LAB_STATE_DIR, else a folder that nobody has to tidy up. */
-export const temporaryStateFolder = (variables: Variables): string =>
-  variables['LAB_STATE_DIR'] || join(tmpdir(), 'pg-failover-lab')
+/**
+ * LAB_STATE_DIR, else a folder of the user's that nobody has to tidy up. That of macOS has a name so long that a socket in it
+ * has none (see local/place.ts).
+ */
+export function temporaryStateFolder(variables: Variables): string {
+  const usual = process.platform === 'darwin' ? '/tmp' : tmpdir()
+  return variables['LAB_STATE_DIR'] || join(usual, `pg-failover-lab-${process.getuid?.() ?? 0}`)
+}
 
 /** No project's name has a dot. */
 const SUFFIX = '.temporary.json'

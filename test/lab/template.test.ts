@@ -14,7 +14,7 @@ describeEachRuntime('a cluster from a template', runtime => {
     const folder = join(TEST_STATE_DIR, 'from-nothing')
     const start = (environment = {}): Promise<Cluster> =>
       startTestCluster(runtime, { environment: { LAB_STATE_DIR: folder, ...environment }, fromTemplate: true })
-    const templates = (): string[] => readdirSync(join(folder, '.templates'))
+    const templates = (): string[] => readdirSync(join(folder, '.templates')).filter(name => !name.startsWith('.'))
 
     await using made = await start()
     expect(templates(), 'the first of its kind is kept').toHaveLength(1)

@@ -7,7 +7,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { codeOf, LabError } from '../../errors.ts'
 import type { NodeSpec, Topology } from '../../topology/topology.ts'
 import { lastLines, run } from '../command.ts'
@@ -16,6 +16,7 @@ import type { Template } from '../runtime.ts'
 import { dataOf, exists, preparePlace, writeOwned } from './place.ts'
 import { copyPasswords, unnamedPasswords } from './passwords.ts'
 import { FOLDER_MARKER } from '../state-folder.ts'
+import { cacheFolder, findTemplate, keepTemplate, makeCache } from '../template-cache.ts'
 import { makeAlike } from './make-alike.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 import { nodeEnvironment, type Host } from './server.ts'
@@ -23,19 +24,20 @@ import { nodeEnvironment, type Host } from './server.ts'
 /** That of the clusters which the compose file describes, on this host. Their own passwords go with the data. */
 export function templateOf(host: Host, membership: Membership): Template {
   const topology = membership.described
-  const folder = async (): Promise<string> => join(dirname(host.place.root), '.templates', await keyOf(host, topology))
+  const cache = cacheFolder(topology.variables)
+  const found = async (): Promise<string | undefined> => await findTemplate(cache, await keyOf(host, topology))
   return {
     copy: async () => {
-      const template = await folder()
-      if (!(await exists(template))) return false
+      const template = await found()
+      if (template === undefined) return false
       await preparePlace(host.place, topology)
       await copyPasswords(host.place, { from: template, to: host.place.root })
       await Promise.all(topology.nodes.map(node => copyNode(host, node, template)))
       return true
     },
     restore: async () => {
-      const template = await folder()
-      if (!(await exists(template))) return false
+      const template = await found()
+      if (template === undefined) return false
       await keepOnlyData(host, topology)
       await preparePlace(host.place, topology)
       await copyPasswords(host.place, { from: template, to: host.place.root })
@@ -44,18 +46,17 @@ export function templateOf(host: Host, membership: Membership): Template {
       return true
     },
     save: async () => {
-      const template = await folder()
-      const scratch = `${template}.${randomBytes(4).toString('hex')}`
-      await mkdir(scratch, { recursive: true, mode: 0o700 })
+      const key = await keyOf(host, topology)
+      const scratch = join(cache, `${key}.${randomBytes(4).toString('hex')}`)
+      await makeCache(cache)
+      await mkdir(scratch, { mode: 0o700 })
       await copyPasswords(host.place, { from: host.place.root, to: scratch })
       for (const node of topology.nodes) {
         await copyFolder(dataOf(host.place, node), join(scratch, node.name))
         await shrinkWal(join(scratch, node.name, 'pg_wal'))
       }
-      await rename(scratch, template).catch(async (error: unknown) => {
-        await rm(scratch, { recursive: true })
-        if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error // another process has made the same meanwhile
-      })
+      const label = { postgresVersion: host.binaries.version, nodes: topology.nodes.map(({ name }) => name) }
+      await keepTemplate(cache, { key, scratch, label })
     },
   }
 }
