@@ -5,6 +5,8 @@ import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { addReplica, changeSettings, startCluster, type StartOptions, type TestCluster } from '../../src/index.ts'
 import { readKept } from '../../src/operations/salvage/keep.ts'
+import { run } from '../../src/runtime/command.ts'
+import { ROOT } from '../support/cli.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import {
   ALSO_ON_DOCKER,
@@ -200,6 +202,16 @@ async function installedVersion(runtime: TestRuntime): Promise<string> {
   await using cluster = await start(runtime)
   return (await cluster.primary()).serverVersion
 }
+
+describeEachRuntime('a test without vitest', runtime => {
+  test("has the same cluster under node's own test runner", async () => {
+    const environment = { ...testEnvironment(runtime), LAB_RUNTIME: runtime, NODE_TEST_CONTEXT: undefined }
+    const argv = [process.execPath, '--import', 'tsx', '--test', 'examples/library/node-test.ts'] as const
+    const { exitCode, stdout, stderr } = await run([...argv], { environment, cwd: ROOT, timeoutMs: TIMEOUT_MS })
+    expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' })
+    expect(stdout).toMatch(/pass 1\n/)
+  })
+})
 
 describeEachRuntime('a load', runtime => {
   test('is judged by what the application says, and never well for want of evidence', async () => {

@@ -13,8 +13,10 @@ const DOORS: ReadonlyMap<string, string> = new Map([
 /** `virtual:readme` is the test that is printed in README.md, with the library as its reader has it installed. */
 export const readmePlugin = {
   name: 'readme',
-  resolveId: (id: string): string | undefined => {
+  resolveId: (id: string, importer?: string): string | undefined => {
     if (id === 'virtual:readme') return SOURCE
+    // What the reader has of their own.
+    if (id === './app.ts' && importer === SOURCE) return fileURLToPath(new URL('examples/library/app.ts', root))
     const door = DOORS.get(id)
     return door === undefined ? undefined : fileURLToPath(new URL(door, root))
   },

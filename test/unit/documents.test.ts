@@ -4,11 +4,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { readCorpus } from '../support/compose-corpus.ts'
 import { parseTopology } from '../support/topology.ts'
 
-const documents = ['README.md', 'CONTRIBUTING.md', ...readdirSync('docs').map(name => join('docs', name))]
+const inDocs = readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.md'))
+const documents = ['README.md', 'CONTRIBUTING.md', ...inDocs.map(name => join('docs', name))]
 const read = (file: string): string => readFileSync(file, 'utf8')
 const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
 
@@ -39,6 +41,29 @@ describe.each(documents)('%s', file => {
       return !existsSync(linked) || (anchor !== undefined && !anchorsIn(read(linked)).includes(anchor))
     })
     expect(broken.map(([link]) => link)).toEqual([])
+  })
+})
+
+describe('the documents on the library', () => {
+  const onTheLibrary = documents.filter(
+    file => file === join('docs', 'library.md') || dirname(file).endsWith('questions'),
+  )
+  const blocksIn = (file: string, language: string): string[] =>
+    [...read(file).matchAll(RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, code = '']) => code)
+  const squeezed = (code: string): string => code.replaceAll(/\s+/g, ' ')
+
+  test('show only code that runs in the tests', () => {
+    const folder = join('examples', 'library')
+    const sources = readdirSync(folder).map(name => squeezed(read(join(folder, name))))
+    const blocks = onTheLibrary.flatMap(file => blocksIn(file, 'ts'))
+    expect(blocks.length).toBeGreaterThan(8)
+    expect(blocks.filter(code => !sources.some(source => source.includes(squeezed(code))))).toEqual([])
+  })
+
+  test('show files of CI services that are YAML, and run the tests', () => {
+    const [github, gitlab] = blocksIn(join('docs', 'questions', 'ci.md'), 'yaml').map(text => parse(text) as object)
+    expect(github).toMatchObject({ jobs: { test: { steps: expect.arrayContaining([{ run: 'npx vitest run' }]) } } })
+    expect(gitlab).toMatchObject({ test: { script: ['npx vitest run'] } })
   })
 })
 
