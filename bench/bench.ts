@@ -9,16 +9,21 @@ import { findBinaries, type Binaries } from '../src/runtime/binaries.ts'
 import { findPlace } from '../src/runtime/local/place.ts'
 import { Floor, type FloorOptions } from './floor.ts'
 import { measureJudging } from './judging.ts'
+import { measureLibrary } from './library.ts'
 import { summarise, type Row, type Sample } from './samples.ts'
 import { measureThroughput } from './throughput.ts'
 
-export const benchParts = ['cluster', 'throughput', 'record'] as const
+export const benchParts = ['cluster', 'library', 'throughput', 'record'] as const
 export type BenchPart = (typeof benchParts)[number]
 
 /** What each row holds against what. */
 export const benchMeanings: Readonly<Record<string, string>> = {
   up: 'nothing to three nodes, against initdb, pg_basebackup and pg_ctl',
   failover: 'the outage of a crash, against one client that promotes by itself',
+  start: 'a cluster for a test, copied from its template, against the same',
+  reset: 'the same cluster again as it was, against the same',
+  'failed over': 'that, after a failover, against the same',
+  'five at once': 'five files of tests side by side, against one of them',
   writer: '20,000 single-row inserts over 8 connections, against pgbench',
   sampling: "the same inserts while every node's position is looked at, against without",
   record: 'checker and record over 1,000,000 writes, against four times a quarter of them',
@@ -70,6 +75,10 @@ const MEASURE: Readonly<Record<BenchPart, (setting: Setting) => Promise<readonly
       { name: 'up', floorMs: floorUp, oursMs: ourUp },
       { name: 'failover', floorMs: floorFailover, oursMs: ourFailover },
     ]
+  },
+  library: async setting => {
+    await using floor = new Floor(await floorOptions(setting))
+    return await measureLibrary({ ...setting, floorUpMs: await floor.up() })
   },
   throughput: async ({ binaries, runtime, signal }) => {
     await using cluster = await lab.startTemporaryCluster({ runtime, timeoutMs: 120_000, name: 'bench', signal })

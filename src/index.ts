@@ -11,7 +11,7 @@ export {
 export type { StandbyLag } from './testing/lag.ts'
 export { Fault } from './testing/fault.ts'
 export { Load, type JudgeOptions, type LoadOptions, type Send, type Settled } from './testing/load.ts'
-export type { Account, AddressOptions, OpenAddress } from './testing/addresses.ts'
+export type { Account, AddressOptions, ConnectionConfig, OpenAddress } from './testing/addresses.ts'
 export type { Promotion } from './testing/roles.ts'
 export { throughFailover, type SurvivalOptions } from './testing/survive.ts'
 export type { LoadOutcome, WriteCounts } from './measure/load.ts'

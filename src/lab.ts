@@ -10,7 +10,6 @@ import type { Lock, LockOptions } from './runtime/lock.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import type { Variables } from './topology/compose/interpolation.ts'
 import { readSource, type ComposeSource, type SourceOptions } from './topology/compose/source.ts'
-import { topologyOf } from './topology/read.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface LabOptions {
@@ -78,7 +77,9 @@ export function sourceOptions({
 
 export const packagedComposeFile = (): string => join(packageFolder(), 'docker-compose.yml')
 
-/** An adapter is loaded when it is asked for. */
+/** The reader of compose files, and each adapter, is loaded when it is asked for: importing the library is quick. */
+export const topologyOf = async (source: ComposeSource): Promise<Topology> =>
+  (await import('./topology/read.ts')).topologyOf(source)
 const createDockerRuntime = async (source: ComposeSource): Promise<DockerRuntime> =>
   (await import('./runtime/docker/docker.ts')).createDockerRuntime(source)
 const createLocalRuntime = async (topology: Topology): Promise<Runtime> =>
@@ -95,7 +96,7 @@ async function chooseRuntime(source: ComposeSource, options: LabOptions): Promis
     case 'docker':
       return { runtime: await createDockerRuntime(source), why: 'asked for' }
     case 'local':
-      return { runtime: await createLocalRuntime(topologyOf(source)), why: 'asked for' }
+      return { runtime: await createLocalRuntime(await topologyOf(source)), why: 'asked for' }
     case undefined:
     case '':
       return await chooseByWhatIsHere(source, options)
@@ -108,7 +109,7 @@ async function chooseRuntime(source: ComposeSource, options: LabOptions): Promis
 
 /** A cluster that is there already decides; then Docker, if it can run the image; then this machine's PostgreSQL. */
 async function chooseByWhatIsHere(source: ComposeSource, options: LabOptions): Promise<Choice> {
-  const described = describedBy(source)
+  const described = await topologyOf(source).catch(asLabError)
   const local = described instanceof LabError ? described : await createLocalRuntime(described).catch(unlessUnreadable)
   if (!(local instanceof LabError) && (await local.hasCluster())) return { runtime: local, why: 'the cluster is there' }
   const docker = await usableDocker(source, options)
@@ -133,15 +134,6 @@ async function usableDocker(
   } catch (error) {
     if (isLabError(error, 'INTERRUPTED')) throw error
     return unlessUnreadable(error)
-  }
-}
-
-/** Or why the lab cannot read it; Compose may. */
-function describedBy(source: ComposeSource): Topology | LabError {
-  try {
-    return topologyOf(source)
-  } catch (error) {
-    return asLabError(error)
   }
 }
 

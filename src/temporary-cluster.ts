@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Cluster } from './cluster/cluster.ts'
 import { Disposer } from './dispose.ts'
 import { isLabError } from './errors.ts'
-import { openLab, packagedComposeFile, sourceOptions, type LabOptions } from './lab.ts'
+import { openLab, packagedComposeFile, sourceOptions, topologyOf, type LabOptions } from './lab.ts'
 import { up, type UpOptions } from './operations/up.ts'
 import { isFree, randomPort } from './runtime/ports.ts'
 import type { Runtime } from './runtime/runtime.ts'
@@ -17,6 +17,7 @@ import {
   keepCompose,
   noteTemporary,
   readTemporaryNotes,
+  removeLeftCompose,
   temporaryStateFolder,
   whenThisProcessDies,
   type TemporaryNote,
@@ -25,7 +26,6 @@ import { cacheFolder } from './runtime/template-cache.ts'
 import { readSource } from './topology/compose/source.ts'
 import type { Variables } from './topology/compose/interpolation.ts'
 import { portVariable } from './topology/members.ts'
-import { topologyOf } from './topology/read.ts'
 import type { Topology } from './topology/topology.ts'
 
 export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'environment' | 'runtime'> {
@@ -53,31 +53,32 @@ export interface TemporaryClusterOptions extends Pick<LabOptions, 'file' | 'envi
  * ```
  */
 export async function startTemporaryCluster(options: TemporaryClusterOptions): Promise<Cluster> {
-  const { name = 'temporary' } = options
+  const { name = 'temporary', compose, signal } = options
   const project = `${name}-${randomBytes(4).toString('hex')}`
-  const base = options.environment ?? process.env
-  const folder = temporaryStateFolder(base)
-  const file =
-    options.compose === undefined ? options.file : await keepCompose(folder, { project, text: options.compose })
-  const nodes = await nodesIn({ ...options, file, environment: base })
-  const ports = await freePorts(nodes.length)
-  const environment = {
-    ...base,
-    COMPOSE_PROJECT_NAME: project,
-    CONTAINER_PREFIX: project,
-    LAB_STATE_DIR: folder,
-    LAB_CACHE_DIR: cacheFolder(base),
-    ...Object.fromEntries(nodes.map((node, at) => [portVariable(node.name), String(ports[at])])),
-  }
-  await removeAbandoned({ environment, signal: options.signal })
-  const cluster = await TemporaryCluster.open({ ...options, file, environment, mayPull: true })
+  const environment = options.environment ?? process.env
+  const folder = temporaryStateFolder(environment)
+  const own = { ...environment, LAB_STATE_DIR: folder, LAB_CACHE_DIR: cacheFolder(environment) }
+  const resources = new Disposer()
   try {
+    // Before anything is there that could be left.
+    const reaper = whenThisProcessDies(downTemporary(), own)
+    resources.defer(() => reaper[Symbol.dispose]())
+    const kept =
+      compose === undefined ? undefined : resources.use(await keepCompose(folder, { project, text: compose }))
+    const file = kept?.file ?? options.file
+    const nodes = await nodesIn({ ...options, file, environment })
+    const ports = await freePorts(nodes.length)
+    const names = { COMPOSE_PROJECT_NAME: project, CONTAINER_PREFIX: project }
+    const named = Object.fromEntries(nodes.map((node, at) => [portVariable(node.name), String(ports[at])]))
+    await removeAbandoned({ environment: own, signal })
+    const lab = { ...options, file, environment: { ...own, ...names, ...named }, mayPull: true }
+    const cluster = await TemporaryCluster.open(lab, resources)
     await (options.fromTemplate === true ? upFromTemplate : up)(cluster, options)
+    return cluster
   } catch (error) {
-    await cluster[Symbol.asyncDispose]()
+    await resources[Symbol.asyncDispose]()
     throw error
   }
-  return cluster
 }
 
 /** Read by Compose where the lab cannot read the file itself. */
@@ -86,7 +87,7 @@ async function nodesIn(
 ): Promise<Topology['nodes']> {
   const source = await readSource(sourceOptions(options))
   try {
-    return topologyOf(source).nodes
+    return (await topologyOf(source)).nodes
   } catch (error) {
     if (!isLabError(error, 'COMPOSE_FILE_INVALID')) throw error
     await using lab = await openLab({ ...options, mayPull: true })
@@ -121,31 +122,29 @@ export async function upFromTemplate(cluster: Cluster, options: UpOptions): Prom
 }
 
 class TemporaryCluster extends Cluster {
-  readonly #resources = new Disposer()
+  #resources = new Disposer()
 
-  /** Nothing of it outlives this process: what finds it again is there before the cluster is. */
-  static async open(options: LabOptions): Promise<TemporaryCluster> {
-    const lab = await openLab({ ...options, lock: { command: 'startTemporaryCluster' } })
+  /** Nothing of it outlives this process: what finds it again is there before the cluster is. All of it goes with the resources. */
+  static async open(options: LabOptions, resources: Disposer): Promise<TemporaryCluster> {
+    const lab = resources.use(await openLab({ ...options, lock: { command: 'startTemporaryCluster' } }))
     const { topology, runtime } = lab
     const cluster = new TemporaryCluster(runtime)
-    const resources = cluster.#resources
-    resources.use(lab)
-    try {
-      resources.use(await noteTemporary(temporaryStateFolder(topology.variables), noteOf(topology, runtime)))
-    } catch (error) {
-      await resources[Symbol.asyncDispose]()
-      throw error
-    }
-    const reaper = whenThisProcessDies(downTemporary(), topology.variables)
-    resources.defer(() => reaper[Symbol.dispose]())
+    cluster.#resources = resources
+    const note = await noteTemporary(temporaryStateFolder(topology.variables), noteOf(topology, runtime))
+    resources.defer(async () => {
+      await runtime.down({ keepData: false })
+      await note[Symbol.asyncDispose]() // should it fail to be removed, it is found again
+    })
+    resources.defer(() => cluster.#closeSessions())
     return cluster
   }
 
-  /** Should it fail to be removed, it is found again. */
   override async [Symbol.asyncDispose](): Promise<void> {
-    await super[Symbol.asyncDispose]()
-    await this.runtime.down({ keepData: false })
     await this.#resources[Symbol.asyncDispose]()
+  }
+
+  async #closeSessions(): Promise<void> {
+    await super[Symbol.asyncDispose]()
   }
 }
 
@@ -179,6 +178,7 @@ export async function removeAbandoned({
   signal,
 }: Pick<LabOptions, 'environment' | 'signal'> = {}): Promise<Abandoned> {
   const folder = temporaryStateFolder(environment)
+  await removeLeftCompose(folder)
   const removed: string[] = []
   const failed: { project: string; error: unknown }[] = []
   for (const note of await readTemporaryNotes(folder)) {

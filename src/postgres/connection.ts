@@ -55,6 +55,7 @@ export class Session implements AsyncDisposable {
   readonly #lost = new AbortController()
   #running: Promise<void> | undefined
 
+  /** @internal The declarations of the library do without those of the driver. */
   constructor(client: pg.Client) {
     this.#client = client
     const lose = (error: unknown): void => this.#lost.abort(error)

@@ -73,25 +73,53 @@ async function readNote(file: string): Promise<TemporaryNote | undefined> {
   }
 }
 
-/** Writes a compose file that only one cluster has; it goes with the note. @throws LabError STATE_INVALID */
+/**
+ * Writes a compose file that only one cluster has; it is there before the note, and tells whose it is by its name. Removed when
+ * it is disposed of. @throws LabError STATE_INVALID
+ */
 export async function keepCompose(
   folder: string,
   { project, text }: { readonly project: string; readonly text: string },
-): Promise<string> {
-  const file = composeOf(folder, project)
+): Promise<AsyncDisposable & { readonly file: string }> {
+  const file = join(folder, `${project}.${process.pid}${COMPOSE_SUFFIX}`)
   await makeStateFolder(folder)
   await writeFile(file, text, { mode: 0o600 }).catch((error: unknown) => {
     throw unusable(folder, error)
   })
-  return file
+  return { file, [Symbol.asyncDispose]: () => removeCompose(folder, file) }
 }
 
-const composeOf = (folder: string, project: string): string => join(folder, `${project}.compose.yml`)
+const COMPOSE_SUFFIX = '.compose.yml'
+
+async function removeCompose(folder: string, file: string): Promise<void> {
+  await rm(file, { force: true })
+  await leaveStateFolder(folder)
+}
+
+/** Removes those of clusters that were never begun: there is no note, and their process is dead. */
+export async function removeLeftCompose(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  const noted = new Set((await readTemporaryNotes(folder)).map(({ project }) => project))
+  for (const name of names.filter(each => each.endsWith(COMPOSE_SUFFIX))) {
+    const [project = '', pid = ''] = name.split('.')
+    if (!noted.has(project) && !isAlive(Number(pid))) await removeCompose(folder, join(folder, name))
+  }
+}
+
+/** https://nodejs.org/api/process.html#processkillpid-signal */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
+  }
+}
 
 /** Forgets a cluster that is gone. */
 export async function forgetTemporary(folder: string, { project }: TemporaryNote): Promise<void> {
-  await rm(composeOf(folder, project), { force: true })
-  await rm(join(folder, `${project}${SUFFIX}`), { force: true })
+  const names = await readdir(folder).catch(() => [])
+  const own = names.filter(name => name.startsWith(`${project}.`) && name.endsWith(COMPOSE_SUFFIX))
+  for (const name of [...own, `${project}${SUFFIX}`]) await rm(join(folder, name), { force: true })
   await leaveStateFolder(folder)
 }
 

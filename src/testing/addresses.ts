@@ -1,7 +1,6 @@
 /**
  * The addresses that an application is given: they are in this process, and lead to whoever has the role.
  */
-import type { PoolConfig } from 'pg'
 import type { Cluster } from '../cluster/cluster.ts'
 import { linkClients } from '../cluster/links.ts'
 import { Disposer } from '../dispose.ts'
@@ -31,8 +30,11 @@ export interface OpenAddress extends AsyncDisposable {
   /** `postgresql://app:…@127.0.0.1:41234/testdb` */
   readonly url: string
   /** The same for `new pg.Pool(…)`. */
-  readonly connectionConfig: PoolConfig
+  readonly connectionConfig: ConnectionConfig
 }
+
+/** As node-postgres, and others, take it. */
+export interface ConnectionConfig extends Endpoint, Account {}
 
 /** Who connects, and to which database. */
 export interface Account extends Credentials {

@@ -2,7 +2,6 @@
  * A cluster as a test sees it: an object with an address, on which faults and procedures are methods. Each calls the function
  * that the command calls; what they add is the limits, and the memory of what was done, which a load is judged by.
  */
-import type { PoolConfig } from 'pg'
 import type { Cluster } from '../cluster/cluster.ts'
 import { caughtUp, healthy } from '../cluster/conditions.ts'
 import {
@@ -26,7 +25,7 @@ import { switchover, type Switchover } from '../operations/switchover/switchover
 import { startAgain } from '../temporary-cluster.ts'
 import { together } from '../together.ts'
 import { waitUntil } from '../wait.ts'
-import { Addresses, type Account, type AddressOptions, type OpenAddress } from './addresses.ts'
+import { Addresses, type Account, type AddressOptions, type ConnectionConfig, type OpenAddress } from './addresses.ts'
 import { countIn } from './count.ts'
 import { Fault } from './fault.ts'
 import { lagsIn, type StandbyLag } from './lag.ts'
@@ -120,7 +119,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** What {@link url} says, for those who take it apart. @example `new pg.Pool({ ...cluster.connectionConfig, max: 4 })` */
-  get connectionConfig(): PoolConfig {
+  get connectionConfig(): ConnectionConfig {
     return this.#primaryAddress.connectionConfig
   }
 

@@ -10,6 +10,7 @@ import { codeOf, isLabError, LabError } from '../errors.ts'
 import { judgeLoad, type LoadEvidence, type LoadOutcome } from '../measure/load.ts'
 import { CONNECTION_LOST, ruleFor, serverErrorOf } from '../postgres/sqlstate.ts'
 import { unlessInterrupted } from '../shared.ts'
+import type { ConnectionConfig } from './addresses.ts'
 import { met, notMet, pause, waitUntil } from '../wait.ts'
 
 /** One request. `id` is a UUID; the signal fires when its time is over. */
@@ -54,7 +55,7 @@ export type JudgeOptions =
 /** What a load asks of the cluster under it. */
 export interface LoadCluster {
   /** The address that it writes to with `sql`. */
-  readonly connectionConfig: pg.PoolConfig
+  readonly connectionConfig: ConnectionConfig
   /** What was done to the cluster since then; an instant of performance.now(). */
   changesSince(at: number): Pick<LoadEvidence, 'faults' | 'failovers'>
   /** How often each of the ids is in the table, as today's primary tells it. */

@@ -13,7 +13,7 @@ import { literal } from '../postgres/sql.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { startTemporaryCluster } from '../temporary-cluster.ts'
 import type { Variables } from '../topology/compose/interpolation.ts'
-import { isAsShipped, shaped, type Shape } from '../topology/shape.ts'
+import type { Shape } from '../topology/shape.ts'
 import type { Account, AddressOptions } from './addresses.ts'
 import { TestCluster } from './cluster.ts'
 
@@ -68,9 +68,14 @@ export async function startCluster(options: StartOptions = {}): Promise<TestClus
   return await TestCluster.over(core, { app, address, prepare: cluster => prepare(cluster, app, options) })
 }
 
+/** Whether the compose file that comes with the lab is as it is wanted already. */
+const isAsShipped = ({ replicas = 2, settings = {} }: Shape): boolean =>
+  replicas === 2 && Object.keys(settings).length === 0
+
 async function fileFor(shape: Shape): Promise<{ readonly file: string } | { readonly compose: string }> {
   const file = packagedComposeFile()
   if (isAsShipped(shape)) return { file }
+  const { shaped } = await import('../topology/shape.ts')
   return { compose: shaped(await readFile(file, 'utf8'), dirname(file), shape) }
 }
 

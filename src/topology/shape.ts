@@ -23,10 +23,6 @@ interface Compose {
   readonly volumes: Readonly<Record<string, object>>
 }
 
-/** Whether the file is as it is wanted already. */
-export const isAsShipped = ({ replicas = 2, settings = {} }: Shape): boolean =>
-  replicas === 2 && Object.keys(settings).length === 0
-
 /**
  * The text of a compose file of that shape; `folder` is where the lab's own is, and what it binds in.
  * @throws LabError USAGE for a number of replicas, or a name of a setting, that cannot be

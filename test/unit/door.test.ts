@@ -5,7 +5,7 @@ import ts from 'typescript'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../../src/runtime/command.ts'
 
-test('importing the library loads the driver, and no client of Docker: that waits until Docker is asked', async () => {
+test('importing the library loads the driver, and neither a client of Docker nor a reader of YAML: they wait until they are asked', async () => {
   const script = `
     import { createRequire } from 'node:module'
     await import('./src/index.ts')
@@ -14,7 +14,7 @@ test('importing the library loads the driver, and no client of Docker: that wait
   const { stdout, stderr, exitCode } = await run([...argv], { environment: process.env })
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   expect(stdout).toMatch(/node_modules\/pg\//)
-  expect(stdout).not.toMatch(/node_modules\/(?:dockerode|docker-modem|ssh2)\//)
+  expect(stdout).not.toMatch(/node_modules\/(?:dockerode|docker-modem|ssh2|yaml)\//)
 }, 60_000)
 
 describe('everything that the library hands out', () => {

@@ -1,19 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isAsShipped, shaped, type Shape } from '../../../src/topology/shape.ts'
+import { shaped, type Shape } from '../../../src/topology/shape.ts'
 import { catchLabError } from '../../support/catch-lab-error.ts'
 import { parseTopology } from '../../support/topology.ts'
 
 const TEXT = readFileSync('docker-compose.yml', 'utf8')
 const nodesOf = (shape: Shape, variables = {}) =>
   parseTopology(shaped(TEXT, '/lab', shape), { file: '/elsewhere/x.compose.yml', variables }).nodes
-
-test('is the shipped file where nothing else is asked for', () => {
-  expect(isAsShipped({})).toBe(true)
-  expect(isAsShipped({ replicas: 2, settings: {} })).toBe(true)
-  expect(isAsShipped({ replicas: 3 })).toBe(false)
-  expect(isAsShipped({ settings: { fsync: false } })).toBe(false)
-})
 
 test('with two replicas and no settings is the same cluster as the shipped file', () => {
   const shipped = parseTopology(TEXT, { file: '/lab/docker-compose.yml' }).nodes
