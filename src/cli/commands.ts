@@ -15,21 +15,35 @@ import { marked, withoutEscapes } from '../report/plain-text.ts'
 import { tellStatus } from './tell-status.ts'
 import { isTerminal, runInForeground } from './foreground.ts'
 import { command } from './command.ts'
+import { serveAddresses } from './serve-addresses.ts'
 
 /** A first start on a slow disk, with a large image to unpack, has been seen to take a minute. */
 export const UP_TIMEOUT_MS = 180_000
 
 export const upCommand = command({
   usage: 'up',
-  examples: ['up', 'up --runtime local', 'up --file other/docker-compose.yml'],
+  examples: ['up', 'up --runtime local', 'up --file other/docker-compose.yml', 'up --address 6432'],
   summary: 'bring the cluster up: one primary, every other node streaming from it',
-  options: { keep: flagOption('--no-keep', 'do not keep what only one node has: faster, and it is gone') },
-  run: async ({ openLab, narrate, options: { keep }, interrupt: { signal } }) => {
-    const { cluster } = await openLab({ mayPull: true })
+  options: {
+    keep: flagOption('--no-keep', 'do not keep what only one node has: faster, and it is gone'),
+    address: countOption(
+      '--address <port>',
+      { min: 1, max: 65_534 },
+      'then stay, with one address that leads to the primary, and the next to the standbys',
+    ),
+  },
+  run: async ({ openLab, narrate, terminal, options: { keep, address: port }, interrupt: { signal } }) => {
+    const { cluster, lock } = await openLab({ mayPull: true })
     const startedAt = performance.now()
     await up(cluster, { timeoutMs: UP_TIMEOUT_MS, keep, signal })
     narrate.say(`up after ${formatMs(performance.now() - startedAt)}`)
-    return await tellStatus(narrate, cluster, signal)
+    const status = await tellStatus(narrate, cluster, signal)
+    if (port === undefined) return status
+    narrate.say('')
+    terminal.idle()
+    // Other commands change the cluster meanwhile.
+    await lock?.lend(() => serveAddresses(cluster, { port, narrate, signal }))
+    return status
   },
 })
 

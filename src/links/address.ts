@@ -2,7 +2,7 @@
  * An address that leads to one server today and to another tomorrow, as a virtual address, a DNS name or a proxy does.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { codeOf } from '../errors.ts'
+import { codeOf, LabError } from '../errors.ts'
 import { randomPort } from '../runtime/ports.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 import { Flow, reset, type Passage } from './flow.ts'
@@ -24,7 +24,7 @@ export class Address implements AsyncDisposable {
     )
   }
 
-  /** Listens on `port` of 127.0.0.1, or on a free one. @throws Error EADDRINUSE, when a port is named and taken */
+  /** Listens on `port` of 127.0.0.1, or on a free one. @throws LabError PORT_IN_USE, when a port is named */
   static async open(choose: Choose, port?: number): Promise<Address> {
     for (;;) {
       const address = new Address({ host: '127.0.0.1', port: port ?? randomPort() }, choose)
@@ -32,7 +32,12 @@ export class Address implements AsyncDisposable {
         await address.#listen()
         return address
       } catch (error) {
-        if (port !== undefined || codeOf(error) !== 'EADDRINUSE') throw error
+        if (codeOf(error) !== 'EADDRINUSE') throw error
+        if (port === undefined) continue
+        throw new LabError('PORT_IN_USE', `port ${port} on 127.0.0.1 is taken by another process`, {
+          hint: 'Stop that process, or name another port.',
+          cause: error,
+        })
       }
     }
   }

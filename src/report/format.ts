@@ -49,3 +49,7 @@ export function formatTable(rows: readonly (readonly (string | number)[])[]): st
       .trimEnd(),
   )
 }
+
+/** Local time, `12:03:04`. */
+export const clockOf = (at: Date): string =>
+  [at.getHours(), at.getMinutes(), at.getSeconds()].map(part => String(part).padStart(2, '0')).join(':')

@@ -2,7 +2,7 @@
  * The live view of the cluster, as lines that fit a terminal. Pure.
  */
 import type { NodeStatus } from '../cluster/node-status.ts'
-import { formatTable } from './format.ts'
+import { clockOf, formatTable } from './format.ts'
 import { SLOT_HEADING, slotRows } from './slots.ts'
 import { NODE_HEADING, nodeRows, type BehindFor } from './status.ts'
 import { silences, statusWarnings, type Reasons } from './status-warnings.ts'
@@ -50,7 +50,7 @@ export function watchLines(view: WatchView, { columns, rows }: Size, style: Styl
 }
 
 /** `12:03:04 replica1 is the primary on timeline 2` */
-export const changeLine = ({ at, text }: SeenChange): string => `${clock(at)} ${text}`
+export const changeLine = ({ at, text }: SeenChange): string => `${clockOf(at)} ${text}`
 
 interface Line {
   readonly text: string
@@ -62,7 +62,7 @@ function stateLines({ at, what, nodes, behindFor, reasons }: WatchView): Line[] 
   const [slotHead = '', ...slotLines] = formatTable([SLOT_HEADING, ...slotRows(nodes)])
   const notes = [...silences(nodes), ...statusWarnings(nodes, reasons)]
   return [
-    { text: `${clock(at)}  ${what}; q quits`, as: 'dim' },
+    { text: `${clockOf(at)}  ${what}; q quits`, as: 'dim' },
     { text: nodeHead, as: 'dim' },
     ...nodeLines.map((text, node): Line => (nodes[node]?.role === 'primary' ? { text, as: 'accent' } : { text })),
     ...(slotLines.length === 0 ? [] : [{ text: '' }, { text: slotHead, as: 'dim' as const }]),
@@ -71,10 +71,6 @@ function stateLines({ at, what, nodes, behindFor, reasons }: WatchView): Line[] 
     ...notes.map(text => ({ text })),
   ]
 }
-
-/** Local time, `12:03:04`. */
-const clock = (at: Date): string =>
-  [at.getHours(), at.getMinutes(), at.getSeconds()].map(part => String(part).padStart(2, '0')).join(':')
 
 /** What other than printable characters is in an error message must not move the cursor. */
 function cut(text: string, columns: number): string {

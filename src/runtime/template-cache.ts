@@ -54,7 +54,18 @@ export async function keepTemplate(
   })
   const byAge = (await readCache(folder)).sort((a, b) => b.usedAt.getTime() - a.usedAt.getTime())
   for (const old of byAge.slice(MOST_TEMPLATES)) {
-    if (Date.now() - old.usedAt.getTime() > IN_USE_MS) await removeTemplate(folder, old.key)
+    if (isOld(old.usedAt)) await removeTemplate(folder, old.key)
+  }
+  await removeUnfinished(folder)
+}
+
+const isOld = (usedAt: Date): boolean => Date.now() - usedAt.getTime() > IN_USE_MS
+
+/** What a process that was killed has left half made. */
+async function removeUnfinished(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter(each => each.includes('.') && each !== FOLDER_MARKER)) {
+    const found = await lstat(join(folder, name)).catch(() => undefined)
+    if (found !== undefined && isOld(found.mtime)) await removeTemplate(folder, name)
   }
 }
 

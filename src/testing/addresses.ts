@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { linkClients } from '../cluster/links.ts'
 import { Disposer } from '../dispose.ts'
 import { Address } from '../links/address.ts'
+import { connectionUrl } from '../postgres/conninfo.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 import type { Credentials } from '../topology/topology.ts'
 import type { Promotion, Roles } from './roles.ts'
@@ -84,11 +85,11 @@ export class Addresses implements AsyncDisposable {
   }
 
   /** Of the standbys, one after another for each new connection; of the primary where none answers. */
-  async toStandbys(account: Account): Promise<OpenAddress> {
+  async toStandbys(account: Account, { port }: Pick<AddressOptions, 'port'> = {}): Promise<OpenAddress> {
     const address = await Address.open(() => {
       const { standbys, primary } = this.#roles
       return this.#endpoint(standbys[this.#turn++ % Math.max(1, standbys.length)] ?? primary)
-    })
+    }, port)
     return this.#opened(address, account)
   }
 
@@ -120,9 +121,8 @@ function described(
   { host, port }: Endpoint,
   { user, password, database }: Account,
 ): Pick<OpenAddress, 'url' | 'connectionConfig'> {
-  const [name, secret, where] = [user, password, database].map(encodeURIComponent)
   return {
-    url: `postgresql://${name}:${secret}@${host}:${port}/${where}`,
+    url: connectionUrl({ host, port, user, password, database }),
     connectionConfig: { host, port, user, password, database },
   }
 }

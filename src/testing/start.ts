@@ -81,8 +81,13 @@ async function fileFor(shape: Shape): Promise<{ readonly file: string } | { read
 
 const isFolder = (postgres: StartOptions['postgres']): boolean => typeof postgres === 'string' && postgres.includes('/')
 
+/** Who may do what in some other database of the project is nothing to this one. */
+const OTHERS = ['POSTGRES_USER', 'POSTGRES_PASSWORD', 'POSTGRES_DB', 'LAB_USER', 'LAB_PASSWORD']
+const OF_OTHERS: ReadonlySet<string> = new Set([...OTHERS, 'REPLICATION_USER', 'REPLICATION_PASSWORD'])
+
 /** For whichever runtime it comes to. @throws LabError USAGE */
-function environmentFor({ postgres, environment = process.env }: StartOptions): Variables {
+function environmentFor({ postgres, environment: around = process.env }: StartOptions): Variables {
+  const environment = Object.fromEntries(Object.entries(around).filter(([name]) => !OF_OTHERS.has(name)))
   if (postgres === undefined) return environment
   if (isFolder(postgres)) return { ...environment, LAB_PG_BIN: String(postgres) }
   if (/^\d+$/.test(String(postgres)))

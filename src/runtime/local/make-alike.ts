@@ -1,6 +1,7 @@
 /**
  * One folder made like another, by copying what differs. A file whose size and time of change are those of its original is
- * taken to be the same: it was copied with both, and whoever writes to a file changes its time.
+ * taken to be the same: it was copied with both, and whoever writes to a file changes its time. Where a file system knows only
+ * whole seconds that is no proof, and everything is copied.
  */
 import { lstatSync, readdirSync, type BigIntStats } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -47,7 +48,14 @@ function compare({ original, folder }: Pair, path: string, found = nothing()): D
 const nothing = (): Differing => ({ missing: new Map(), surplus: [] })
 
 const isSame = (a: BigIntStats, b: BigIntStats): boolean =>
-  a.isFile() && b.isFile() && a.size === b.size && a.mtimeNs === b.mtimeNs && a.mode === b.mode
+  a.isFile() &&
+  b.isFile() &&
+  a.size === b.size &&
+  a.mtimeNs === b.mtimeNs &&
+  a.mtimeNs % SECOND_NS !== 0n &&
+  a.mode === b.mode
+
+const SECOND_NS = 1_000_000_000n
 
 async function copyInto({ original, folder }: Pair, parent: string, names: readonly string[]): Promise<void> {
   const sources = names.map(name => join(original, parent, name))

@@ -68,7 +68,7 @@ test('resets who would be led to a server that is gone, and takes the port it is
   resources = new Disposer()
   const address = resources.use(await Address.open(() => gone))
   await closedOf(await client(address))
-  await expect(Address.open(() => gone, address.endpoint.port)).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  await expect(Address.open(() => gone, address.endpoint.port)).rejects.toMatchObject({ code: 'PORT_IN_USE' })
 })
 
 test('ends with every connection that goes over it', async () => {

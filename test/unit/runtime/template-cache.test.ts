@@ -63,7 +63,10 @@ describe('the cache of templates', () => {
   })
 
   test('is empty when it was cleared, also of what was never finished', async () => {
+    await mkdir(join(folder, 'c.456'))
+    await utimes(join(folder, 'c.456'), 0, 0)
     await keep('a')
+    expect(existsSync(join(folder, 'c.456')), 'it was left long ago').toBe(false)
     await mkdir(join(folder, 'b.123'))
     expect(await keysOf()).toEqual(['a'])
     expect(await clearCache(folder)).toBeGreaterThan(10_000)
