@@ -8,13 +8,13 @@ import { Address } from '../links/address.ts'
 import { connectionUrl } from '../postgres/conninfo.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 import type { Credentials } from '../topology/topology.ts'
-import type { Promotion, Roles } from './roles.ts'
+import type { Roles } from './roles.ts'
 
 /** What a real address does at a promotion, and a perfect one would not. */
 export interface AddressOptions {
   /**
    * New connections are led to the new primary so many milliseconds after its promotion: the time to live of a DNS name, the
-   * interval of a proxy's checks. `never`: the address is that of one server. @default 0
+   * interval of a proxy's checks. `never`: the address is that of one server, until {@link OpenAddress.move}. @default 0
    */
   readonly moveAfterMs?: number | 'never' | undefined
   /**
@@ -32,6 +32,8 @@ export interface OpenAddress extends AsyncDisposable {
   readonly url: string
   /** The same for `new pg.Pool(…)`. */
   readonly connectionConfig: ConnectionConfig
+  /** Leads new connections to the primary of the moment from now on, as somebody does who changes a DNS record. */
+  readonly move: () => void
 }
 
 /** As node-postgres, and others, take it. */
@@ -66,26 +68,27 @@ export class Addresses implements AsyncDisposable {
     let node = this.#roles.primary
     const address = await Address.open(() => this.#endpoint(node), port)
     const timers = new Set<NodeJS.Timeout>()
-    const move = (promotion: Promotion): void => {
-      node = promotion.node
+    const moveTo = (name: string): void => {
+      node = name
       if (oldConnections === 'close') address.dropOthers()
     }
     const forget = this.#roles.onPromotion(promotion => {
       if (moveAfterMs === 'never') return
       // At once means before whoever promoted it goes on.
-      if (moveAfterMs === 0) return move(promotion)
-      timers.add(setTimeout(() => move(promotion), moveAfterMs))
+      if (moveAfterMs === 0) return moveTo(promotion.node)
+      timers.add(setTimeout(() => moveTo(promotion.node), moveAfterMs))
     })
     const anew = this.#roles.onAnew(() => (node = this.#roles.primary))
-    return this.#opened(address, account, () => {
+    const close = (): void => {
       forget()
       anew()
       for (const timer of timers) clearTimeout(timer)
-    })
+    }
+    return { ...this.#opened(address, account, close), move: () => moveTo(this.#roles.primary) }
   }
 
   /** Of the standbys, one after another for each new connection; of the primary where none answers. */
-  async toStandbys(account: Account, { port }: Pick<AddressOptions, 'port'> = {}): Promise<OpenAddress> {
+  async toStandbys(account: Account, { port }: Pick<AddressOptions, 'port'> = {}): Promise<Opened> {
     const address = await Address.open(() => {
       const { standbys, primary } = this.#roles
       return this.#endpoint(standbys[this.#turn++ % Math.max(1, standbys.length)] ?? primary)
@@ -94,7 +97,7 @@ export class Addresses implements AsyncDisposable {
   }
 
   /** Of a node, whatever its role. */
-  toNode(node: string, account: Account): Omit<OpenAddress, keyof AsyncDisposable> {
+  toNode(node: string, account: Account): Pick<OpenAddress, 'url' | 'connectionConfig'> {
     return described(this.#cluster.clientEndpoint(node), account)
   }
 
@@ -106,7 +109,7 @@ export class Addresses implements AsyncDisposable {
     return this.#cluster.clientEndpoint(node)
   }
 
-  #opened(address: Address, account: Account, close?: () => void): OpenAddress {
+  #opened(address: Address, account: Account, close?: () => void): Opened {
     this.#resources.use(address)
     const dispose = async (): Promise<void> => {
       close?.()
@@ -116,6 +119,8 @@ export class Addresses implements AsyncDisposable {
     return { ...described(address.endpoint, account), [Symbol.asyncDispose]: dispose }
   }
 }
+
+type Opened = Omit<OpenAddress, 'move'>
 
 function described(
   { host, port }: Endpoint,

@@ -67,7 +67,7 @@ export class TestCluster implements AsyncDisposable {
   readonly #roles: Roles
   readonly #addresses: Addresses
   readonly #primaryAddress: OpenAddress
-  readonly #standbysAddress: OpenAddress
+  readonly #standbysAddress: Pick<OpenAddress, 'url'>
   readonly #app: Account
   readonly #prepare: Prepare
   readonly #resources: Disposer
@@ -361,7 +361,7 @@ interface Parts extends Pick<OverOptions, 'app' | 'prepare'> {
   readonly roles: Roles
   readonly addresses: Addresses
   readonly primaryAddress: OpenAddress
-  readonly standbysAddress: OpenAddress
+  readonly standbysAddress: Pick<OpenAddress, 'url'>
   readonly resources: Disposer
 }
 

@@ -13,6 +13,8 @@ const DOORS: ReadonlyMap<string, string> = new Map([
 /** `virtual:readme` is the test that is printed in README.md, with the library as its reader has it installed. */
 export const readmePlugin = {
   name: 'readme',
+  // Before vite itself, which would take what was built last for the package.
+  enforce: 'pre' as const,
   resolveId: (id: string, importer?: string): string | undefined => {
     if (id === 'virtual:readme') return SOURCE
     // What the reader has of their own.
