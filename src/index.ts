@@ -2,12 +2,7 @@
  * The library's door: a cluster, what is done to it, a client that remembers, and the judgement.
  */
 export { startCluster, type StartOptions } from './testing/start.ts'
-export {
-  TestCluster,
-  type FailoverOptions as FailoverMethodOptions,
-  type Limits,
-  type QueryOptions as ClusterQueryOptions,
-} from './testing/cluster.ts'
+export { TestCluster, type ClusterFailoverOptions, type Limits, type ClusterQueryOptions } from './testing/cluster.ts'
 export type { StandbyLag } from './testing/lag.ts'
 export { Fault } from './testing/fault.ts'
 export { Load, type JudgeOptions, type LoadOptions, type Send, type Settled } from './testing/load.ts'

@@ -74,6 +74,7 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
     const lab = { ...options, file, environment: { ...own, ...names, ...named }, mayPull: true }
     const cluster = await TemporaryCluster.open(lab, resources)
     await (options.fromTemplate === true ? upFromTemplate : up)(cluster, options)
+    cluster.leavesData = options.fromTemplate === true
     return cluster
   } catch (error) {
     await resources[Symbol.asyncDispose]()
@@ -101,12 +102,22 @@ async function nodesIn(
  */
 export async function startAgain(cluster: Cluster, options: UpOptions): Promise<void> {
   const { runtime } = cluster
-  for (const { name } of cluster.nodes) {
+  await crashAll(cluster)
+  if ((await runtime.template?.restore()) !== true) await runtime.down({ keepData: false, signal: options.signal })
+  await up(cluster, options)
+}
+
+async function crashAll({ nodes, runtime }: Cluster): Promise<void> {
+  for (const { name } of nodes) {
     const state = await runtime.state(name)
     if (state === 'running' || state === 'frozen') await runtime.crash(name)
   }
-  if ((await runtime.template?.restore()) !== true) await runtime.down({ keepData: false, signal: options.signal })
-  await up(cluster, options)
+}
+
+/** A node may have lost its data to whatever a test has done: then nothing is left. */
+async function leaveData(cluster: Cluster): Promise<void> {
+  await crashAll(cluster)
+  await cluster.runtime.template?.leave().catch(() => undefined)
 }
 
 /** As {@link up}, of a cluster without any data: it is a copy of a template, or becomes one. */
@@ -123,6 +134,8 @@ export async function upFromTemplate(cluster: Cluster, options: UpOptions): Prom
 
 class TemporaryCluster extends Cluster {
   #resources = new Disposer()
+  /** Whether the next cluster like this one may have its data. */
+  leavesData = false
 
   /** Nothing of it outlives this process: what finds it again is there before the cluster is. All of it goes with the resources. */
   static async open(options: LabOptions, resources: Disposer): Promise<TemporaryCluster> {
@@ -132,6 +145,7 @@ class TemporaryCluster extends Cluster {
     cluster.#resources = resources
     const note = await noteTemporary(temporaryStateFolder(topology.variables), noteOf(topology, runtime))
     resources.defer(async () => {
+      if (cluster.leavesData) await leaveData(cluster)
       await runtime.down({ keepData: false })
       await note[Symbol.asyncDispose]() // should it fail to be removed, it is found again
     })

@@ -22,9 +22,9 @@ export const cacheCommand = command({
     narrate.say(`${counted(templates.length, 'template')} in ${folder}`)
     if (templates.length > 0)
       narrate.table(
-        ['template', 'PostgreSQL', 'nodes', 'size', 'last used'],
-        templates.map(({ key, postgresVersion, nodes, bytes, usedAt }) => [
-          ...[key, postgresVersion, nodes.length, formatBytes(bytes)],
+        ['template', 'PostgreSQL', 'nodes', 'spare copies', 'size', 'last used'],
+        templates.map(({ key, postgresVersion, nodes, spares, bytes, usedAt }) => [
+          ...[key, postgresVersion, nodes.length, spares, formatBytes(bytes)],
           usedAt.toISOString().slice(0, 16).replace('T', ' '),
         ]),
       )

@@ -86,7 +86,9 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
     return narrate.measured
   })
   terminal.idle()
-  if (isJson && result !== undefined) process.stdout.write(`${say(toJson(signed(result, typed)))}\n`)
+  // What was measured says how.
+  const made = narrate.measured === undefined ? undefined : typed
+  if (isJson && result !== undefined) process.stdout.write(`${say(toJson(signed(result, made)))}\n`)
   if (narrate.failure !== undefined) throw narrate.failure.error
   // What was done by then is told; that it is not all, too.
   if (interrupt.signal.aborted && result !== undefined) process.exitCode = INTERRUPTED_EXIT_CODE

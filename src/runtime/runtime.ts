@@ -129,6 +129,11 @@ export interface Template {
   restore(): Promise<boolean>
   /** Keeps the data that the nodes have, for the next one. */
   save(): Promise<void>
+  /**
+   * Leaves the data of a cluster that is to be removed, made again what it was, to the next one like it: that needs no copy then.
+   * No node may run now. What is not left is for {@link Runtime.down}.
+   */
+  leave(): Promise<void>
 }
 
 export interface Runtime extends AsyncDisposable {

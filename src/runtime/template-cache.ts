@@ -2,7 +2,8 @@
  * Where templates are kept (see local/template.ts): in the user's cache, so that every project and every test has the same
  * ones. There are never many: those that were not used for longest go first.
  */
-import { lstat, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../errors.ts'
@@ -18,8 +19,10 @@ export interface TemplateLabel {
 /** A template in the cache. */
 export interface CachedTemplate extends TemplateLabel {
   readonly key: string
-  /** What it takes on the disk. */
+  /** What it takes on the disk, with its spare copies. */
   readonly bytes: number
+  /** Copies that clusters have left. */
+  readonly spares: number
   readonly usedAt: Date
 }
 
@@ -54,7 +57,8 @@ export async function keepTemplate(
   })
   const byAge = (await readCache(folder)).sort((a, b) => b.usedAt.getTime() - a.usedAt.getTime())
   for (const old of byAge.slice(MOST_TEMPLATES)) {
-    if (isOld(old.usedAt)) await removeTemplate(folder, old.key)
+    if (isOld(old.usedAt))
+      for (const name of [old.key, ...(await sparesOf(folder, old.key))]) await removeTemplate(folder, name)
   }
   await removeUnfinished(folder)
 }
@@ -78,6 +82,50 @@ export async function findTemplate(folder: string, key: string): Promise<string 
     () => undefined,
   )
 }
+
+/** A copy of a template that a cluster has left is named by it. */
+const SPARE = '.spare.'
+/** Of all templates together: each is as large as a template. */
+const MOST_SPARES = 3
+
+/** Whether one more is wanted. */
+export async function wantsSpare(folder: string): Promise<boolean> {
+  return (await readdir(folder)).filter(name => name.includes(SPARE)).length < MOST_SPARES
+}
+
+/** Puts a copy into the cache that is as the template is. False where it cannot be moved there, from another file system. */
+export async function leaveSpare(
+  folder: string,
+  { key, nodes }: { readonly key: string; readonly nodes: ReadonlyMap<string, string> },
+): Promise<boolean> {
+  const id = randomBytes(4).toString('hex')
+  const scratch = join(folder, `${key}.${id}`)
+  await mkdir(scratch, { mode: 0o700 })
+  try {
+    for (const [name, data] of nodes) await rename(data, join(scratch, name))
+    await rename(scratch, join(folder, `${key}${SPARE}${id}`))
+    return true
+  } catch (error) {
+    await rm(scratch, { recursive: true, force: true })
+    if (codeOf(error) === 'EXDEV') return false
+    throw error
+  }
+}
+
+/** Takes one of them out of the cache, to `target`; false where there is none. Only one process gets it. */
+export async function takeSpare(folder: string, { key, target }: { readonly key: string; readonly target: string }) {
+  for (const name of await sparesOf(folder, key)) {
+    const isOurs = await rename(join(folder, name), target).then(
+      () => true,
+      () => false,
+    )
+    if (isOurs) return true
+  }
+  return false
+}
+
+const sparesOf = async (folder: string, key: string): Promise<string[]> =>
+  (await readdir(folder)).filter(name => name.startsWith(`${key}${SPARE}`))
 
 /** Every template there is. */
 export async function readCache(folder: string): Promise<CachedTemplate[]> {
@@ -112,10 +160,15 @@ async function removeTemplate(folder: string, name: string): Promise<void> {
 
 async function readTemplate(folder: string, key: string): Promise<CachedTemplate | undefined> {
   const path = join(folder, key)
+  if (key.includes('.')) return undefined
   const text = await readFile(join(path, LABEL_FILE), 'utf8').catch(() => undefined)
-  if (text === undefined || key.includes('.')) return undefined
-  const { mtime } = await lstat(path)
-  return { key, ...(JSON.parse(text) as TemplateLabel), bytes: await sizeOf(path), usedAt: mtime }
+  if (text === undefined) return undefined
+  const usedAt = (await lstat(path).catch(() => undefined))?.mtime
+  if (usedAt === undefined) return undefined // it has just gone
+  const spares = await sparesOf(folder, key)
+  const sizes = await Promise.all([key, ...spares].map(name => sizeOf(join(folder, name))))
+  const bytes = sizes.reduce((sum, size) => sum + size, 0)
+  return { key, ...(JSON.parse(text) as TemplateLabel), bytes, spares: spares.length, usedAt }
 }
 
 /** In blocks of 512 bytes, as st_blocks counts: holes take nothing. */

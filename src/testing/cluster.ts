@@ -39,7 +39,7 @@ export interface Limits {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface QueryOptions {
+export interface ClusterQueryOptions {
   /** @default the primary */
   readonly node?: string | undefined
   /** `app` owns the databases; `superuser` can do anything. @default 'app' */
@@ -158,7 +158,7 @@ export class TestCluster implements AsyncDisposable {
   async query<T extends object = Record<string, unknown>>(
     text: string,
     values: readonly (string | number | boolean)[] = [],
-    { node, as = 'app', database }: QueryOptions = {},
+    { node, as = 'app', database }: ClusterQueryOptions = {},
   ): Promise<T[]> {
     const at = node ?? (await this.primary()).name
     const account = as === 'app' ? this.#app : this.core.topology.superuser
@@ -242,7 +242,7 @@ export class TestCluster implements AsyncDisposable {
    * `fault: 'none'` where it is down already.
    * @example `const { newPrimary, timeline } = await cluster.failover({ fault: 'crash' })`
    */
-  async failover({ fault = 'crash', to, ...limits }: FailoverOptions = {}): Promise<Failover> {
+  async failover({ fault = 'crash', to, ...limits }: ClusterFailoverOptions = {}): Promise<Failover> {
     const old = fault === 'none' ? this.#roles.primary : (await this.primary()).name
     if (fault !== 'none') await this.#strike(old, name => inflict(this.core, name, { fault, signal: limits.signal }))
     const done = await failover(this.core, old, { to, ...limited(limits) })
@@ -312,7 +312,8 @@ export class TestCluster implements AsyncDisposable {
       failovers: this.#failovers.filter(({ fencedAt }) => fencedAt >= at),
     })
     const { connectionConfig } = this
-    const load = new Load({ connectionConfig, changesSince, count: countIn(this) }, options)
+    const count = countIn((question, values, where) => this.query(question, values, where))
+    const load = new Load({ connectionConfig, changesSince, count }, options)
     this.#loads.add(load)
     return load
   }
@@ -344,7 +345,7 @@ export class TestCluster implements AsyncDisposable {
   }
 }
 
-export interface FailoverOptions extends Limits {
+export interface ClusterFailoverOptions extends Limits {
   /** How the primary goes. `none`: it is down already. @default 'crash' */
   readonly fault?: FailoverFault | 'none' | undefined
   /** Which standby to promote. @default the one that received most */

@@ -2,11 +2,11 @@
  * A request put through a failover, from beginning to end.
  */
 import type { LoadOutcome } from '../measure/load.ts'
-import type { FailoverOptions, TestCluster } from './cluster.ts'
+import type { ClusterFailoverOptions, TestCluster } from './cluster.ts'
 import type { JudgeOptions, LoadOptions, Send } from './load.ts'
 
 export type SurvivalOptions = JudgeOptions &
-  Pick<FailoverOptions, 'fault' | 'to'> &
+  Pick<ClusterFailoverOptions, 'fault' | 'to'> &
   Pick<LoadOptions, 'ratePerSecond' | 'requestTimeoutMs' | 'outcomeOf'> & {
     readonly cluster: TestCluster
     /** Requests acknowledged before the fault, and after the failover. @default 50 */

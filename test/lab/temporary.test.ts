@@ -22,14 +22,14 @@ import {
 describeEachRuntime(
   'a temporary cluster',
   runtime => {
-    test.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-      'is gone soon after its owner got a %s',
-      async signal => {
-        const { owner, project } = await startOwner(runtime)
-        owner.kill(signal)
-        await waitUntilGone(runtime, project)
-      },
-    )
+    // What notices its end is the same on both; only what is removed differs.
+    const signals =
+      runtime === 'docker' ? (['SIGKILL'] as const) : (['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    test.each(signals)('is gone soon after its owner got a %s', async signal => {
+      const { owner, project } = await startOwner(runtime)
+      owner.kill(signal)
+      await waitUntilGone(runtime, project)
+    })
 
     test('is gone soon after its owner was killed while it came up', async () => {
       const owner = spawnOwner(runtime)

@@ -16,7 +16,15 @@ import type { Template } from '../runtime.ts'
 import { dataOf, exists, preparePlace, writeOwned } from './place.ts'
 import { copyPasswords, unnamedPasswords } from './passwords.ts'
 import { FOLDER_MARKER } from '../state-folder.ts'
-import { cacheFolder, findTemplate, keepTemplate, makeCache } from '../template-cache.ts'
+import {
+  cacheFolder,
+  findTemplate,
+  keepTemplate,
+  leaveSpare,
+  makeCache,
+  takeSpare,
+  wantsSpare,
+} from '../template-cache.ts'
 import { makeAlike } from './make-alike.ts'
 import { releaseSharedMemory } from './shared-memory.ts'
 import { nodeEnvironment, type Host } from './server.ts'
@@ -32,7 +40,11 @@ export function templateOf(host: Host, membership: Membership): Template {
       if (template === undefined) return false
       await preparePlace(host.place, topology)
       await copyPasswords(host.place, { from: template, to: host.place.root })
-      await Promise.all(topology.nodes.map(node => copyNode(host, node, template)))
+      const spare = join(host.place.root, 'spare')
+      const isThere = await takeSpare(cache, { key: basename(template), target: spare })
+      const make = isThere ? moveNode : copyNode
+      await Promise.all(topology.nodes.map(node => make(host, node, isThere ? spare : template)))
+      await rm(spare, { recursive: true, force: true })
       return true
     },
     restore: async () => {
@@ -44,6 +56,14 @@ export function templateOf(host: Host, membership: Membership): Template {
       await Promise.all(topology.nodes.map(node => restoreNode(host, node, template)))
       await membership.refresh()
       return true
+    },
+    leave: async () => {
+      const template = await found()
+      if (template === undefined || !(await wantsSpare(cache))) return
+      for (const node of host.nodes()) await releaseSharedMemory(dataOf(host.place, node))
+      const nodes = new Map(topology.nodes.map(node => [node.name, dataOf(host.place, node)]))
+      await Promise.all([...nodes].map(([name, data]) => makeAlike(join(template, name), data)))
+      await leaveSpare(cache, { key: basename(template), nodes })
     },
     save: async () => {
       const key = await keyOf(host, topology)
@@ -85,6 +105,12 @@ async function copyNode(host: Host, node: NodeSpec, template: string): Promise<v
   await copyFolder(join(template, node.name), scratch)
   await giveAddress(host, node, scratch)
   await rename(scratch, dataOf(host.place, node))
+}
+
+/** The same of a copy that nobody else has. */
+async function moveNode(host: Host, node: NodeSpec, spare: string): Promise<void> {
+  await giveAddress(host, node, join(spare, node.name))
+  await rename(join(spare, node.name), dataOf(host.place, node))
 }
 
 /** Where what is to be restored waits: not where a node looks for its data. */

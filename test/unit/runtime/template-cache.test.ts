@@ -7,6 +7,9 @@ import {
   clearCache,
   findTemplate,
   keepTemplate,
+  leaveSpare,
+  takeSpare,
+  wantsSpare,
   makeCache,
   readCache,
 } from '../../../src/runtime/template-cache.ts'
@@ -38,7 +41,7 @@ describe('the cache of templates', () => {
   test('has what was kept, and finds it by its key', async () => {
     await keep('a')
     expect(await readCache(folder)).toEqual([
-      { key: 'a', ...label, bytes: expect.any(Number), usedAt: expect.any(Date) },
+      { key: 'a', ...label, spares: 0, bytes: expect.any(Number), usedAt: expect.any(Date) },
     ])
     expect((await readCache(folder))[0]!.bytes).toBeGreaterThan(10_000)
     expect(await findTemplate(folder, 'a')).toBe(join(folder, 'a'))
@@ -60,6 +63,25 @@ describe('the cache of templates', () => {
     await keep('a')
     expect(await keysOf()).toEqual(['a'])
     expect(existsSync(join(folder, 'a.scratch'))).toBe(false)
+  })
+
+  test('has copies that clusters have left, three at most, and each is taken by one', async () => {
+    await keep('a')
+    const leave = async (): Promise<boolean> => {
+      await mkdir(join(root, 'data'))
+      return await leaveSpare(folder, { key: 'a', nodes: new Map([['primary', join(root, 'data')]]) })
+    }
+    for (let spare = 0; spare < 3; spare++) {
+      expect(await wantsSpare(folder)).toBe(true)
+      expect(await leave()).toBe(true)
+    }
+    expect(await wantsSpare(folder)).toBe(false)
+    expect(await readCache(folder)).toMatchObject([{ key: 'a', spares: 3 }])
+    expect(await takeSpare(folder, { key: 'b', target: join(root, 'x') }), 'of another kind').toBe(false)
+    const takers = ['one', 'two', 'three', 'four']
+    const taken = await Promise.all(takers.map(name => takeSpare(folder, { key: 'a', target: join(root, name) })))
+    expect(taken.filter(Boolean).length).toBeLessThanOrEqual(3)
+    for (const [at, name] of takers.entries()) expect(existsSync(join(root, name, 'primary'))).toBe(taken[at])
   })
 
   test('is empty when it was cleared, also of what was never finished', async () => {
