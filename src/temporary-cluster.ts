@@ -22,7 +22,7 @@ import {
   whenThisProcessDies,
   type TemporaryNote,
 } from './runtime/temporary.ts'
-import { cacheFolder } from './runtime/template-cache.ts'
+import { cacheFolder, removeUnfinished } from './runtime/template-cache.ts'
 import { readSource } from './topology/compose/source.ts'
 import type { Variables } from './topology/compose/interpolation.ts'
 import { portVariable } from './topology/members.ts'
@@ -193,6 +193,7 @@ export async function removeAbandoned({
 }: Pick<LabOptions, 'environment' | 'signal'> = {}): Promise<Abandoned> {
   const folder = temporaryStateFolder(environment)
   await removeLeftCompose(folder)
+  await removeUnfinished(cacheFolder(environment))
   const removed: string[] = []
   const failed: { project: string; error: unknown }[] = []
   for (const note of await readTemporaryNotes(folder)) {

@@ -4,11 +4,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../errors.ts'
 import type { Variables } from '../topology/compose/interpolation.ts'
 import { FOLDER_MARKER, makeStateFolder } from './state-folder.ts'
+import { isAlive } from './temporary.ts'
 
 /** What a template is of. */
 export interface TemplateLabel {
@@ -65,11 +66,20 @@ export async function keepTemplate(
 
 const isOld = (usedAt: Date): boolean => Date.now() - usedAt.getTime() > IN_USE_MS
 
-/** What a process that was killed has left half made. */
-async function removeUnfinished(folder: string): Promise<void> {
-  for (const name of (await readdir(folder)).filter(each => each.includes('.') && each !== FOLDER_MARKER)) {
-    const found = await lstat(join(folder, name)).catch(() => undefined)
-    if (found !== undefined && isOld(found.mtime)) await removeTemplate(folder, name)
+/** Where this process makes what is to be in the cache: its name says whose it is. */
+export const scratchIn = (folder: string, key: string): string =>
+  join(folder, `${key}.${process.pid}-${host()}.${randomBytes(4).toString('hex')}`)
+
+/** A cache may be shared with containers, whose processes are not to be seen from here. */
+const host = (): string => hostname().replaceAll(/[^\w-]/g, '')
+
+/** Removes what processes of this host that were killed have left half made, and what is half removed. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names) {
+    const [, pid = '', from] = /^[^.]+\.(\d+)-([^.]*)\.[^.]+$/.exec(name) ?? []
+    const isLeft = from === host() && !isAlive(Number(pid))
+    if (isLeft || name.endsWith(GOING)) await removeTemplate(folder, name)
   }
 }
 
@@ -98,12 +108,11 @@ export async function leaveSpare(
   folder: string,
   { key, nodes }: { readonly key: string; readonly nodes: ReadonlyMap<string, string> },
 ): Promise<boolean> {
-  const id = randomBytes(4).toString('hex')
-  const scratch = join(folder, `${key}.${id}`)
+  const scratch = scratchIn(folder, key)
   await mkdir(scratch, { mode: 0o700 })
   try {
     for (const [name, data] of nodes) await rename(data, join(scratch, name))
-    await rename(scratch, join(folder, `${key}${SPARE}${id}`))
+    await rename(scratch, join(folder, `${key}${SPARE}${randomBytes(4).toString('hex')}`))
     return true
   } catch (error) {
     await rm(scratch, { recursive: true, force: true })
@@ -151,9 +160,11 @@ export async function clearCache(folder: string): Promise<number> {
 /** Makes the folder where it is missing. @throws LabError STATE_INVALID */
 export const makeCache = (folder: string): Promise<void> => makeStateFolder(folder)
 
+const GOING = '.going'
+
 /** Not there any more at once: nobody begins to copy what is being removed. */
 async function removeTemplate(folder: string, name: string): Promise<void> {
-  const going = join(folder, `${name}.going`)
+  const going = name.endsWith(GOING) ? join(folder, name) : join(folder, `${name}${GOING}`)
   await rename(join(folder, name), going).catch(() => undefined)
   await rm(going, { recursive: true, force: true })
 }

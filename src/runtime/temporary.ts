@@ -107,7 +107,7 @@ export async function removeLeftCompose(folder: string): Promise<void> {
 }
 
 /** https://nodejs.org/api/process.html#processkillpid-signal */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {

@@ -5,7 +5,7 @@
  * nothing to invalidate. Only addresses differ from copy to copy, and are written into each. Copies have one system
  * identifier: nothing but its address tells a server of one from the same server of another.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { codeOf, LabError } from '../../errors.ts'
@@ -22,6 +22,7 @@ import {
   keepTemplate,
   leaveSpare,
   makeCache,
+  scratchIn,
   takeSpare,
   wantsSpare,
 } from '../template-cache.ts'
@@ -67,7 +68,7 @@ export function templateOf(host: Host, membership: Membership): Template {
     },
     save: async () => {
       const key = await keyOf(host, topology)
-      const scratch = join(cache, `${key}.${randomBytes(4).toString('hex')}`)
+      const scratch = scratchIn(cache, key)
       await makeCache(cache)
       await mkdir(scratch, { mode: 0o700 })
       await copyPasswords(host.place, { from: host.place.root, to: scratch })

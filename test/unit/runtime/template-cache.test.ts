@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   cacheFolder,
@@ -12,6 +13,7 @@ import {
   wantsSpare,
   makeCache,
   readCache,
+  scratchIn,
 } from '../../../src/runtime/template-cache.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -85,10 +87,18 @@ describe('the cache of templates', () => {
   })
 
   test('is empty when it was cleared, also of what was never finished', async () => {
-    await mkdir(join(folder, 'c.456'))
-    await utimes(join(folder, 'c.456'), 0, 0)
+    const dead = spawnSync(process.execPath, ['--version']).pid
+    const ours = scratchIn(folder, 'e')
+    const left = basename(ours).replace('e', 'c').replace(`.${process.pid}-`, `.${dead}-`)
+    const elsewhere = `c.${dead}-elsewhere.abc`
+    await mkdir(ours)
+    for (const name of [left, elsewhere, 'd.going']) await mkdir(join(folder, name))
     await keep('a')
-    expect(existsSync(join(folder, 'c.456')), 'it was left long ago').toBe(false)
+    expect(
+      readdirSync(folder)
+        .filter(name => /^[cde]/.test(name))
+        .sort(),
+    ).toEqual([elsewhere, basename(ours)])
     await mkdir(join(folder, 'b.123'))
     expect(await keysOf()).toEqual(['a'])
     expect(await clearCache(folder)).toBeGreaterThan(10_000)
