@@ -37,7 +37,7 @@ export class Roles implements AsyncDisposable {
     this.#cluster = cluster
     this.#primary = { node: primary.name, timeline: primary.timeline, at: performance.now() }
     this.#deafen = cluster.onEvent(event => {
-      if (event.kind === 'promoted') this.#take(event)
+      if (event.kind === 'promoted') this.#take(event, { isAlone: true })
     })
     this.#looking = Promise.all(cluster.nodes.map(({ name }) => this.#keepLooking(name)))
   }
@@ -77,10 +77,9 @@ export class Roles implements AsyncDisposable {
     await this.#looking
   }
 
-  /** Of two primaries the one with the newer timeline is it: the other one has not noticed yet. */
-  #take({ node, timeline, at }: Promotion): void {
+  #take({ node, timeline, at }: Promotion, { isAlone }: { readonly isAlone: boolean }): void {
     this.#roles.set(node, { role: 'primary', timeline })
-    if (timeline <= this.#primary.timeline) return
+    if (!takesOver({ node, timeline }, this.#primary, { isAlone })) return
     this.#primary = { node, timeline, at }
     for (const listener of this.#listeners) listener(this.#primary)
   }
@@ -102,6 +101,19 @@ export class Roles implements AsyncDisposable {
     )
     const walFile = row?.wal_file
     if (walFile === null || walFile === undefined) this.#roles.set(node, { role: 'standby' })
-    else this.#take({ node, timeline: timelineOfWalFile(walFile), at: performance.now() })
+    else {
+      const isAlone = this.#roles.get(this.primary)?.role !== 'primary'
+      this.#take({ node, timeline: timelineOfWalFile(walFile), at: performance.now() }, { isAlone })
+    }
   }
 }
+
+/**
+ * Of two primaries the one with the newer timeline is it: the other one has not noticed yet. Two promotions can choose one number:
+ * then it is the one that was promoted last, or that answers alone.
+ */
+export const takesOver = (
+  { node, timeline }: Omit<Promotion, 'at'>,
+  now: Omit<Promotion, 'at'>,
+  { isAlone }: { readonly isAlone: boolean },
+): boolean => timeline > now.timeline || (timeline === now.timeline && node !== now.node && isAlone)

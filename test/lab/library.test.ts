@@ -166,6 +166,20 @@ describeEachRuntime('a fault of a test', runtime => {
   })
 })
 
+describeEachRuntime('an address', runtime => {
+  test('leads to the one that was promoted last, also where two promotions chose one timeline', async () => {
+    await using cluster = await start(runtime)
+    const frozen = await cluster.freeze('replica2')
+    await cluster.crash('primary')
+    expect(await cluster.promote('replica1')).toBe(2)
+    expect(await nodeAt(cluster.url)).toBe('replica1')
+    await cluster.crash('replica1')
+    await frozen.heal() // it has never heard of that timeline
+    expect(await cluster.promote('replica2')).toBe(2)
+    expect(await nodeAt(cluster.url)).toBe('replica2')
+  })
+})
+
 describeEachRuntime('a cluster by what it is to be', runtime => {
   test.each([1, 3])('has as many replicas as that: %i', async replicas => {
     await using cluster = await start(runtime, { replicas, settings: { max_connections: 42, 'my.own': "it's $1" } })
