@@ -3,9 +3,8 @@
  * https://vitest.dev/guide/test-context.html, https://vitest.dev/guide/extending-matchers.html
  */
 import { expect, test, vi, type TestAPI } from 'vitest'
-import { isFollowing } from './cluster/conditions.ts'
-import { primaryOf, standbysOf } from './cluster/node-status.ts'
-import { describeStatus } from './cluster/conditions.ts'
+import { healthy } from './cluster/conditions.ts'
+import type { Send } from './client/load.ts'
 import type { LoadOutcome } from './measure/load.ts'
 import type { TestCluster } from './testing/cluster.ts'
 import {
@@ -15,7 +14,6 @@ import {
   hasRecoveredWithin,
   type Expectation,
 } from './testing/expectations.ts'
-import type { Send } from './testing/load.ts'
 import { startCluster, type StartOptions } from './testing/start.ts'
 import { throughFailover, type SurvivalOptions } from './testing/survive.ts'
 
@@ -93,15 +91,9 @@ expect.extend({
   toSurviveFailover: (send: Send, limits: SurvivalLimits) => survives(send, limits),
 })
 
-async function isStreaming(cluster: TestCluster): Promise<Expectation> {
-  const all = await cluster.status()
-  const primaries = all.filter(({ role }) => role === 'primary')
-  const standbys = standbysOf(all)
-  const pass =
-    primaries.length === 1 &&
-    standbys.length === all.length - 1 &&
-    standbys.every(standby => isFollowing(standby, primaryOf(all)))
-  return { pass, message: () => all.map(describeStatus).join('\n') }
+async function isStreaming({ core }: TestCluster): Promise<Expectation> {
+  const seen = await healthy(core).observe(new AbortController().signal)
+  return { pass: seen.met, message: () => (seen.met ? 'every node streams from the primary' : seen.seen) }
 }
 
 /** The first that does not hold tells; all tell the same record. */

@@ -7,12 +7,11 @@
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Cluster } from '../cluster/cluster.ts'
-import { codeOf } from '../errors.ts'
 import type { Session } from '../postgres/connection.ts'
-import { CONNECTION_LOST, ruleFor, serverErrorOf } from '../postgres/sqlstate.ts'
-import { met, notMet, pause, waitUntil } from '../wait.ts'
+import { waitUntil } from '../wait.ts'
 import type { Survivors } from '../history/check.ts'
 import { findPrimary } from './find-primary.ts'
+import { ACKNOWLEDGED, moreAcknowledged, outcomeOf, untilDue } from './open-loop.ts'
 import type { ConnectionError, History, Outcome, Write } from '../history/history.ts'
 
 export interface WriterOptions {
@@ -35,9 +34,6 @@ export interface WriterOptions {
 export const WRITES_TABLE = 'lab.writes'
 
 const INSERT = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ($1, $2)`
-
-/** One object for all: there may be millions. */
-const ACKNOWLEDGED: Outcome = { kind: 'acknowledged' }
 
 /**
  * A client at work. Disposing of it stops it.
@@ -95,12 +91,8 @@ export class Writer implements AsyncDisposable {
 
   /** Waits until so many more writes are acknowledged. @throws LabError TIMEOUT */
   async acknowledges(count: number, { timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
-    const before = this.#acknowledged
-    const observe = async (): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> => {
-      const more = this.#acknowledged - before
-      return more >= count ? met(undefined) : notMet(`${more} so far`)
-    }
-    await waitUntil({ what: `${count} more acknowledged writes`, observe }, { timeoutMs, signal: this.#signal })
+    const more = moreAcknowledged(count, { what: 'writes', read: () => this.#acknowledged })
+    await waitUntil(more, { timeoutMs, signal: this.#signal })
   }
 
   /** Ends the client, lets what is in flight settle, and returns the frozen history. Idempotent. */
@@ -128,10 +120,7 @@ export class Writer implements AsyncDisposable {
       if (session === undefined) continue
       const id = this.#next++
       const dueAt = this.#startedAt + (id * 1000) / this.load.ratePerSecond
-      // A timer may fire up to a millisecond early, and nothing is sent before it is due.
-      while (dueAt > performance.now() && !this.#isOver()) {
-        await pause(dueAt - performance.now(), this.#signal).catch(() => undefined)
-      }
+      await untilDue(dueAt, this.#signal)
       if (this.#isOver()) break
       if (!(await this.#write(session, id, dueAt))) {
         session.destroy(new Error('given up'))
@@ -156,8 +145,7 @@ export class Writer implements AsyncDisposable {
       this.#acknowledged++
       return true
     } catch (error) {
-      const { code, severity } = serverErrorOf(error) ?? { code: codeOf(error) ?? CONNECTION_LOST }
-      settle({ kind: ruleFor(code, severity).certainty, code, ...(severity === undefined ? {} : { severity }) })
+      settle(outcomeOf(error))
       return false
     }
   }

@@ -1,23 +1,11 @@
 /**
  * What became of an application's own writes: its history, held against what is in its table afterwards. Pure.
  */
-import { checkHistory, type Findings, type Survivors, type Verdict } from '../history/check.ts'
+import { checkHistory, type Survivors, type Verdict } from '../history/check.ts'
 import { errorsByCode, latenciesOf, type History } from '../history/history.ts'
 import { longestOutage, measureOutage, measurePhases, type Milestones, type Phases } from './outage.ts'
 import { summaryOf, type Summary } from './statistics.ts'
-
-/** How many writes ended how, and what is there of them. */
-export interface WriteCounts {
-  readonly attempted: number
-  readonly acknowledged: number
-  readonly failed: number
-  readonly indeterminate: number
-  readonly lost: number
-  readonly recovered: number
-  readonly unexpected: number
-  /** Ids that are there more than once. */
-  readonly duplicates: number
-}
+import { countsOf, type WriteCounts } from './write-counts.ts'
 
 /** As the failover record has it, of an application's own requests. */
 export interface LoadOutcome {
@@ -78,17 +66,6 @@ export function judgeLoad({ history, survivors, faults, failovers, idOf }: LoadE
     history,
   }
 }
-
-export const countsOf = (findings: Findings): WriteCounts => ({
-  attempted: findings.attempted,
-  acknowledged: findings.acknowledged,
-  failed: findings.failed,
-  indeterminate: findings.indeterminate,
-  lost: findings.lostIds.length,
-  recovered: findings.recoveredIds.length,
-  unexpected: findings.unexpectedIds.length,
-  duplicates: findings.duplicateIds.length,
-})
 
 function outageOf(
   history: History,

@@ -5,9 +5,9 @@ import type { Lsn } from '../postgres/lsn.ts'
 import { checkHistory, type Survivors, type Verdict } from '../history/check.ts'
 import { errorsByCode, latenciesOf, type History } from '../history/history.ts'
 import type { LagAtInstant } from './lag.ts'
-import { countsOf, type WriteCounts } from './load.ts'
 import { measureOutage, measurePhases, type Milestones, type Phases } from './outage.ts'
 import { summaryOf, type Summary } from './statistics.ts'
+import { countsOf, type WriteCounts } from './write-counts.ts'
 
 export interface FailoverRecord {
   readonly version: 1

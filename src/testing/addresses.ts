@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { linkClients } from '../cluster/links.ts'
 import { Disposer } from '../dispose.ts'
 import { Address } from '../links/address.ts'
+import type { ServerAddress } from '../postgres/connection.ts'
 import { connectionUrl } from '../postgres/conninfo.ts'
 import type { Endpoint } from '../runtime/runtime.ts'
 import type { Credentials } from '../topology/topology.ts'
@@ -31,13 +32,10 @@ export interface OpenAddress extends AsyncDisposable {
   /** `postgresql://app:…@127.0.0.1:41234/testdb` */
   readonly url: string
   /** The same for `new pg.Pool(…)`. */
-  readonly connectionConfig: ConnectionConfig
+  readonly connectionConfig: ServerAddress
   /** Leads new connections to the primary of the moment from now on, as somebody does who changes a DNS record. */
   readonly move: () => void
 }
-
-/** As node-postgres, and others, take it. */
-export interface ConnectionConfig extends Endpoint, Account {}
 
 /** Who connects, and to which database. */
 export interface Account extends Credentials {

@@ -11,6 +11,7 @@ import {
   type PrimaryStatus,
   type StandbyStatus,
 } from '../cluster/node-status.ts'
+import { Load, type LoadOptions } from '../client/load.ts'
 import { Disposer } from '../dispose.ts'
 import { blackHole, isolate, slowNetwork, type Direction } from '../faults/network.ts'
 import { crash, freeze, inflict, shutDown, type FailoverFault } from '../faults/power.ts'
@@ -22,14 +23,14 @@ import { failover, type Failover } from '../operations/failover/failover.ts'
 import { promote } from '../operations/promote.ts'
 import { rejoin, type Rejoined } from '../operations/rejoin.ts'
 import { switchover, type Switchover } from '../operations/switchover/switchover.ts'
+import type { ServerAddress } from '../postgres/connection.ts'
 import { startAgain } from '../temporary-cluster.ts'
 import { together } from '../together.ts'
 import { waitUntil } from '../wait.ts'
-import { Addresses, type Account, type AddressOptions, type ConnectionConfig, type OpenAddress } from './addresses.ts'
+import { Addresses, type Account, type AddressOptions, type OpenAddress } from './addresses.ts'
 import { countIn } from './count.ts'
 import { Fault } from './fault.ts'
 import { lagsIn, type StandbyLag } from './lag.ts'
-import { Load, type LoadOptions } from './load.ts'
 import { Roles, type Promotion } from './roles.ts'
 
 /** Limits that a test need not know. */
@@ -119,7 +120,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** What {@link url} says, for those who take it apart. @example `new pg.Pool({ ...cluster.connectionConfig, max: 4 })` */
-  get connectionConfig(): ConnectionConfig {
+  get connectionConfig(): ServerAddress {
     return this.#primaryAddress.connectionConfig
   }
 

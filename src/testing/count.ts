@@ -2,7 +2,7 @@
  * What is in an application's own table.
  */
 import { escapeIdentifier } from 'pg'
-import type { LoadCluster } from './load.ts'
+import type { LoadCluster } from '../client/load.ts'
 
 /** Asks today's primary, as somebody who may read every table. */
 type Ask = (

@@ -3,7 +3,7 @@
  */
 import type { LoadOutcome } from '../measure/load.ts'
 import type { ClusterFailoverOptions, TestCluster } from './cluster.ts'
-import type { JudgeOptions, LoadOptions, Send } from './load.ts'
+import type { JudgeOptions, LoadOptions, Send } from '../client/load.ts'
 
 export type SurvivalOptions = JudgeOptions &
   Pick<ClusterFailoverOptions, 'fault' | 'to'> &

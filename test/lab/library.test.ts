@@ -28,8 +28,8 @@ const start = (runtime: TestRuntime, options: StartOptions = {}): Promise<TestCl
   })
 
 /** Asks who is at the other end of an address. */
-async function nodeAt(url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+async function nodeAt(url: string, limitMs = 5_000): Promise<string> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: limitMs })
   client.on('error', () => undefined)
   await client.connect()
   try {
@@ -135,14 +135,19 @@ describeEachRuntime('a fault of a test', runtime => {
     expect(await cluster.core.runtime.state('replica2')).toBe('running')
 
     const hole = await cluster.blackHole('primary')
-    const late = nodeAt(cluster.url)
+    await expect(nodeAt(cluster.url, 200), 'nobody answers').rejects.toThrow('timeout')
     await hole.heal()
-    expect(await late).toBe('primary')
+    expect(await nodeAt(cluster.url)).toBe('primary')
+    {
+      await using _slow = await cluster.slow('primary', { latencyMs: 100 })
+      await expect(nodeAt(cluster.url, 150), 'a round trip takes twice as long').rejects.toThrow('timeout')
+    }
     {
       await using _isolated = await cluster.isolate('replica1')
-      await using _slow = await cluster.slow('primary', { latencyMs: 5 })
       await cluster.query(INSERT, ['2'])
-      expect(await nodeAt(cluster.url)).toBe('primary')
+      const { replica1 } = await cluster.lag()
+      expect(replica1!.toReceive).toBeGreaterThan(0)
+      expect(await nodeAt(cluster.urlOf('replica1')), 'clients reach it').toBe('replica1')
     }
     await cluster.waitUntilStreaming()
     await cluster.waitForCatchUp()
@@ -285,7 +290,8 @@ describeEachRuntime('a load', runtime => {
     await catchLabError('USAGE', async () => cluster.load({}))
     await catchLabError('USAGE', async () => cluster.load({ sql: 'x', ratePerSecond: 0 }))
 
-    await using silent = cluster.load({ send: () => new Promise(() => undefined), requestTimeoutMs: 50 })
+    const never = (): Promise<unknown> => new Promise(() => undefined)
+    await using silent = cluster.load({ send: never, requestTimeoutMs: 50, outcomeOf: () => 'failed' })
     const { writes } = await silent.stop()
     for (const { outcome } of writes) expect(outcome).toEqual({ kind: 'indeterminate', code: 'ETIMEDOUT' })
   })

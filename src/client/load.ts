@@ -1,5 +1,5 @@
 /**
- * Load: an application's own requests, one due every so often whether or not earlier ones came back (see client/writer.ts),
+ * Load: an application's own requests, one due every so often whether or not earlier ones came back (see writer.ts),
  * each with an id of its own, and what the application said to each.
  */
 import { randomBytes } from 'node:crypto'
@@ -8,10 +8,11 @@ import type { Survivors } from '../history/check.ts'
 import type { History, Outcome, Write } from '../history/history.ts'
 import { codeOf, isLabError, LabError } from '../errors.ts'
 import { judgeLoad, type LoadEvidence, type LoadOutcome } from '../measure/load.ts'
-import { CONNECTION_LOST, ruleFor, serverErrorOf } from '../postgres/sqlstate.ts'
+import type { ServerAddress } from '../postgres/connection.ts'
+import { CONNECTION_LOST } from '../postgres/sqlstate.ts'
 import { unlessInterrupted } from '../shared.ts'
-import type { ConnectionConfig } from './addresses.ts'
-import { met, notMet, pause, waitUntil } from '../wait.ts'
+import { waitUntil } from '../wait.ts'
+import { ACKNOWLEDGED, moreAcknowledged, outcomeOf, untilDue } from './open-loop.ts'
 
 /** One request. `id` is a UUID; the signal fires when its time is over. */
 export type Send = (id: string, signal: AbortSignal) => Promise<unknown>
@@ -55,7 +56,7 @@ export type JudgeOptions =
 /** What a load asks of the cluster under it. */
 export interface LoadCluster {
   /** The address that it writes to with `sql`. */
-  readonly connectionConfig: ConnectionConfig
+  readonly connectionConfig: ServerAddress
   /** What was done to the cluster since then; an instant of performance.now(). */
   changesSince(at: number): Pick<LoadEvidence, 'faults' | 'failovers'>
   /** How often each of the ids is in the table, as today's primary tells it. */
@@ -119,15 +120,8 @@ export class Load implements AsyncDisposable {
    * @throws LabError TIMEOUT, which says what the application answers instead
    */
   async acknowledges(count: number, { timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const before = this.#acknowledged
-    const observe = async (): Promise<ReturnType<typeof met<undefined>> | ReturnType<typeof notMet>> => {
-      const more = this.#acknowledged - before
-      return more >= count ? met(undefined) : notMet(`${more} so far${this.#lastRefusal()}`)
-    }
-    await waitUntil(
-      { what: `${count} more acknowledged requests`, observe },
-      { timeoutMs, intervalMs: 5, signal: this.#end.signal },
-    )
+    const told = { what: 'requests', read: () => this.#acknowledged, beside: () => this.#lastRefusal() }
+    await waitUntil(moreAcknowledged(count, told), { timeoutMs, intervalMs: 5, signal: this.#end.signal })
   }
 
   /** Sends no more, lets what is in flight settle, and returns the frozen history. Idempotent. */
@@ -166,9 +160,7 @@ export class Load implements AsyncDisposable {
   async #run(): Promise<void> {
     for (let id = 0; !this.#isOver(); id++) {
       const dueAt = this.#startedAt + (id * 1000) / this.ratePerSecond
-      // A timer may fire up to a millisecond early, and nothing is sent before it is due.
-      while (dueAt > performance.now() && !this.#isOver())
-        await pause(dueAt - performance.now(), this.#end.signal).catch(() => undefined)
+      await untilDue(dueAt, this.#end.signal)
       if (this.#inFlight.size >= MOST_IN_FLIGHT) await Promise.race(this.#inFlight)
       if (this.#isOver()) return
       const request = this.#request(id, dueAt).finally(() => this.#inFlight.delete(request))
@@ -186,7 +178,8 @@ export class Load implements AsyncDisposable {
     const send = async (): Promise<unknown> => await this.#send(this.#idOf(id), limit)
     const outcome = await unlessInterrupted(send(), limit).then(
       answer => this.#decided({ answer }, ofAnswer(answer)),
-      (error: unknown) => this.#decided({ error }, limit.aborted ? TIMED_OUT : this.#ofError(error)),
+      // Who has not answered has said nothing that anybody could decide by.
+      (error: unknown) => (limit.aborted ? TIMED_OUT : this.#decided({ error }, this.#ofError(error))),
     )
     if (outcome.kind === 'acknowledged') this.#acknowledged++
     this.#writes.push({ id, dueAt, sentAt, settledAt: performance.now(), outcome })
@@ -203,11 +196,8 @@ export class Load implements AsyncDisposable {
   /** What a server says of its own statement is known; an application may have tried before, or have committed. */
   #ofError(error: unknown): Outcome {
     if (error instanceof NotSent) return { kind: 'failed', code: codeOf(error.cause) ?? CONNECTION_LOST }
-    const server = serverErrorOf(error)
-    const code = server?.code ?? codeOf(error) ?? CONNECTION_LOST
-    const severity = server === undefined ? {} : { severity: server.severity }
-    if (this.#pool === undefined) return { kind: 'indeterminate', code, ...severity }
-    return { kind: ruleFor(code, server?.severity).certainty, code, ...severity }
+    const said = outcomeOf(error)
+    return this.#pool === undefined ? { ...said, kind: 'indeterminate' } : said
   }
 
   async #insert(sql: string, id: string): Promise<void> {
@@ -266,7 +256,6 @@ class NotSent extends Error {}
 /** The query fails by the same. */
 const onLost = (): void => undefined
 
-const ACKNOWLEDGED: Outcome = { kind: 'acknowledged' }
 const TIMED_OUT: Outcome = { kind: 'indeterminate', code: 'ETIMEDOUT' }
 
 const NOBODY_TO_ASK: ReadonlySet<string> = new Set(['NO_PRIMARY', 'NOT_RUNNING', 'SPLIT_BRAIN', 'UNREACHABLE'])
