@@ -2,8 +2,9 @@
  * The library's door: a cluster, what is done to it, a client that remembers, and the judgement.
  */
 export { startCluster, type StartOptions } from './testing/start.ts'
-export { TestCluster, type ClusterFailoverOptions, type Limits, type ClusterQueryOptions } from './testing/cluster.ts'
+export { TestCluster, type ClusterFailoverOptions, type ClusterQueryOptions } from './testing/cluster.ts'
 export type { StandbyLag } from './testing/lag.ts'
+export type { Limits } from './testing/limits.ts'
 export { Fault } from './testing/fault.ts'
 export { Load, type JudgeOptions, type LoadOptions, type Send, type Settled } from './client/load.ts'
 export type { Account, AddressOptions, OpenAddress } from './testing/addresses.ts'

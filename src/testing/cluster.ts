@@ -6,6 +6,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { caughtUp, healthy } from '../cluster/conditions.ts'
 import {
   primaryOf,
+  requireStandby,
   standbysOf,
   type NodeStatus,
   type PrimaryStatus,
@@ -31,14 +32,8 @@ import { Addresses, type Account, type AddressOptions, type OpenAddress } from '
 import { countIn } from './count.ts'
 import { Fault } from './fault.ts'
 import { lagsIn, type StandbyLag } from './lag.ts'
+import { limited, TIMEOUT_MS, type Limits } from './limits.ts'
 import { Roles, type Promotion } from './roles.ts'
-
-/** Limits that a test need not know. */
-export interface Limits {
-  /** In milliseconds, of the whole of what is done. @default 60000 */
-  readonly timeoutMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
 
 export interface ClusterQueryOptions {
   /** @default the primary */
@@ -48,8 +43,6 @@ export interface ClusterQueryOptions {
   /** @default the cluster's */
   readonly database?: string | undefined
 }
-
-const TIMEOUT_MS = 60_000
 
 /** What makes a cluster fit for a test: roles, databases, a schema. Done at the start and after every reset. */
 export type Prepare = (cluster: TestCluster) => Promise<void>
@@ -244,7 +237,10 @@ export class TestCluster implements AsyncDisposable {
    * @example `const { newPrimary, timeline } = await cluster.failover({ fault: 'crash' })`
    */
   async failover({ fault = 'crash', to, ...limits }: ClusterFailoverOptions = {}): Promise<Failover> {
-    const old = fault === 'none' ? this.#roles.primary : (await this.primary()).name
+    const all = await this.core.status(limits.signal)
+    // Before anybody is struck.
+    if (to !== undefined) requireStandby(all, this.core.node(to).name)
+    const old = fault === 'none' ? this.#roles.primary : primaryOf(all).name
     if (fault !== 'none') await this.#strike(old, name => inflict(this.core, name, { fault, signal: limits.signal }))
     const done = await failover(this.core, old, { to, ...limited(limits) })
     this.#failovers.push(done)
@@ -366,11 +362,3 @@ interface Parts extends Pick<OverOptions, 'app' | 'prepare'> {
   readonly standbysAddress: Pick<OpenAddress, 'url'>
   readonly resources: Disposer
 }
-
-const limited = ({
-  timeoutMs = TIMEOUT_MS,
-  signal,
-}: Limits): { readonly timeoutMs: number; readonly signal?: AbortSignal } => ({
-  timeoutMs,
-  ...(signal === undefined ? {} : { signal }),
-})

@@ -152,6 +152,8 @@ describeEachRuntime('a fault of a test', runtime => {
     await cluster.waitUntilStreaming()
     await cluster.waitForCatchUp()
     await catchLabError('UNKNOWN_NODE', () => cluster.freeze('nobody'))
+    await catchLabError('UNKNOWN_NODE', () => cluster.failover({ to: 'primary' }))
+    expect(await cluster.core.runtime.state('primary'), 'nobody was struck').toBe('running')
   })
 
   test('that has taken the primary away is followed by a failover, without another one', async () => {
@@ -239,6 +241,8 @@ describeEachRuntime('a load', runtime => {
     await untouched.acknowledges(10)
     const quiet = await untouched.judge({ table: 'orders' })
     expect(quiet).toMatchObject({ verdict: 'unknown', why: 'no fault happened', outageMs: null })
+    const refused = await catchLabError('USAGE', () => untouched.judge({ table: 'nowhere' }))
+    expect(refused.message).toBe('the ids in nowhere cannot be counted: relation "nowhere" does not exist')
 
     const kept: string[] = []
     const answers = [200, 503, 201, 404] as const
