@@ -1,0 +1,217 @@
+/**
+ * Writes: sent to the primary, sent again only if they certainly did not happen, and told as indeterminate where nobody knows.
+ */
+import type pg from 'pg'
+import { codeOf, messageOf } from '../errors.ts'
+import { parseLsn, type Lsn } from '../postgres/lsn.ts'
+import { CONNECTION_LOST, ruleFor, serverErrorOf } from '../postgres/sqlstate.ts'
+import { destroy } from './client.ts'
+import type { ClusterWatch, Primary } from './cluster-watch.ts'
+import { IndeterminateWriteError, RouterError } from './errors.ts'
+import { beginOf } from './lineage.ts'
+import type { RoutedPool } from './routed-pool.ts'
+import { isUseless, primaryOf, SAYS_ANOTHER } from './routed-pool.ts'
+import { formatToken, type ReadToken } from './token.ts'
+
+export interface WriteOptions {
+  /** That it does no harm twice, so it may be sent again also when nobody knows whether it happened. @default false */
+  readonly idempotent?: boolean | undefined
+}
+
+/** A statement as node-postgres takes it. */
+export type Statement = string | pg.QueryConfig
+
+export interface Written {
+  /** For a read that must see it: `router.read(sql, values, { after: token })`. */
+  readonly token: ReadToken
+  /** `host:port` */
+  readonly node: string
+}
+
+export interface WriteCounts {
+  readonly acknowledged: number
+  /** Sent again, since they certainly did not happen, or were said to be idempotent. */
+  readonly sentAgain: number
+  readonly indeterminate: number
+}
+
+export interface WritesOptions {
+  readonly watch: ClusterWatch
+  readonly pool: RoutedPool
+  /** For how long a write is sent again, in milliseconds. */
+  readonly findTimeoutMs: number
+}
+
+// With synchronous_commit = off the commit record may not be on disk yet; else all before the answer is, and what is inserted
+// behind it by others need not be waited for.
+const WHERE_NOW = {
+  name: 'router position',
+  text: `SELECT flushed, (CASE WHEN flushed THEN pg_current_wal_flush_lsn() ELSE pg_current_wal_insert_lsn() END)::text AS lsn
+    FROM (SELECT current_setting('synchronous_commit') <> 'off' AS flushed) AS setting`,
+}
+
+interface WhereRow {
+  readonly flushed: boolean
+  readonly lsn: string
+}
+
+export class Writes {
+  readonly #options: WritesOptions
+  readonly #counts = { acknowledged: 0, sentAgain: 0, indeterminate: 0 }
+  /** How far the primary was known to be, by its run. */
+  #known: { readonly started: string; readonly lsn: Lsn } | undefined
+
+  constructor(options: WritesOptions) {
+    this.#options = options
+  }
+
+  get counts(): WriteCounts {
+    return { ...this.#counts }
+  }
+
+  /** @throws IndeterminateWriteError; RouterError NO_PRIMARY; what the server says of the statement */
+  async write<R extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[] | undefined,
+    { idempotent = false }: WriteOptions,
+  ): Promise<pg.QueryResult<R> & Written> {
+    return await this.#untilSettled(async client => {
+      const { primary, from } = this.#begin(client)
+      const sentAt = performance.now()
+      try {
+        const { result, where } = await withPosition(client, () => client.query<R>(statement as string, values))
+        return Object.assign(result, await this.#written(primary, from, where))
+      } catch (error) {
+        if (certainlyDidNotHappen(error)) throw error
+        if (idempotent) throw new MayBeSentAgain(error)
+        throw this.#indeterminate(primary, error, sentAt)
+      }
+    })
+  }
+
+  /**
+   * One transaction; `work` may be called again, when the primary goes away before the commit is sent.
+   * @throws IndeterminateWriteError when no answer came to the commit; RouterError ROLLED_BACK, NO_PRIMARY; what `work` throws
+   */
+  async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<{ readonly value: T } & Written> {
+    return await this.#untilSettled(async client => {
+      const { primary, from } = this.#begin(client)
+      const value = await beforeCommit(client, work)
+      const sentAt = performance.now()
+      try {
+        const { result, where } = await withPosition(client, () => client.query('COMMIT'))
+        if (result.command === 'ROLLBACK') throw rolledBack()
+        return { value, ...(await this.#written(primary, from, where)) }
+      } catch (error) {
+        if (error instanceof RouterError || certainlyDidNotHappen(error)) throw error
+        throw this.#indeterminate(primary, error, sentAt)
+      }
+    })
+  }
+
+  /** Lends a connection for each attempt, and attempts it again where another primary may take it. */
+  async #untilSettled<T>(attempt: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const { pool, watch, findTimeoutMs } = this.#options
+    const deadline = performance.now() + findTimeoutMs
+    for (;;) {
+      const client = await pool.connect()
+      const before = primaryOf(client)
+      try {
+        const done = await attempt(client)
+        client.release()
+        this.#counts.acknowledged++
+        return done
+      } catch (error) {
+        const isUnknown = error instanceof IndeterminateWriteError
+        const isOver = isUnknown || error instanceof MayBeSentAgain
+        const mayGoOn = !isUnknown && (isOver || isUseless(client) || saysAnother(error))
+        client.release(isOver || mayGoOn)
+        if (isOver || mayGoOn) watch.doubt()
+        if (isUnknown) this.#counts.indeterminate++
+        if (!mayGoOn || performance.now() >= deadline) throw originOf(error)
+        // Read-only on a server that is the primary all the same: the application's own transaction is.
+        const now = await watch.findPrimary(Math.max(1, deadline - performance.now()))
+        if (codeOf(error) === '25006' && now.look.started === before?.look.started) throw originOf(error)
+        this.#counts.sentAgain++
+      }
+    }
+  }
+
+  #begin(client: pg.PoolClient): { readonly primary: Primary; readonly from: Lsn } {
+    const primary = primaryOf(client)
+    if (primary === undefined) throw new RouterError('NO_PRIMARY', 'a connection leads nowhere')
+    const current = this.#options.watch.primary ?? primary
+    const seen = current.look.started === primary.look.started ? current.look.flushLsn : primary.look.flushLsn
+    const known = this.#known?.started === primary.look.started ? this.#known.lsn : seen
+    return { primary, from: known > seen ? known : seen }
+  }
+
+  async #written(primary: Primary, from: Lsn, where: WhereRow | undefined): Promise<Written> {
+    const { system, started, timeline } = primary.look
+    const lsn = where === undefined ? undefined : parseLsn(where.lsn)
+    if (lsn !== undefined && lsn > from && where?.flushed === true) this.#known = { started, lsn }
+    const lineage = await primary.host.lineage()
+    const begin = lineage?.timeline === timeline ? beginOf(lineage) : undefined
+    const position = { system, started, timeline, begin, from, lsn, isFlushed: where?.flushed ?? false }
+    return { token: formatToken(position), node: primary.host.name }
+  }
+
+  #indeterminate({ host }: Primary, error: unknown, sentAt: number): IndeterminateWriteError {
+    const reason = codeOf(error) ?? messageOf(error)
+    return new IndeterminateWriteError({ node: host.name, reason, afterMs: performance.now() - sentAt }, error)
+  }
+}
+
+/**
+ * The answer to a statement, and where the server is after it. Both are sent at once where node-postgres can do that
+ * (`pipeline`, since 8.22), so the second costs no round trip.
+ */
+async function withPosition<T>(
+  client: pg.PoolClient,
+  statement: () => Promise<T>,
+): Promise<{ readonly result: T; readonly where: WhereRow | undefined }> {
+  const ask = async (): Promise<WhereRow | undefined> => {
+    const asked = await client.query<WhereRow>(WHERE_NOW).catch(() => undefined) // the write is acknowledged all the same
+    return asked?.rows[0]
+  }
+  if (!(client.pipeline as boolean | undefined)) return { result: await statement(), where: await ask() }
+  const [result, where] = await Promise.all([statement(), ask()])
+  return { result, where }
+}
+
+/** What is before the commit has no effect without it. */
+async function beforeCommit<T>(client: pg.PoolClient, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  await client.query('BEGIN')
+  try {
+    return await work(client)
+  } catch (error) {
+    // A connection that does not even roll back is of no use to the next one who gets it.
+    await client.query('ROLLBACK').catch(() => destroy(client))
+    throw error
+  }
+}
+
+function certainlyDidNotHappen(error: unknown): boolean {
+  const { code, severity } = serverErrorOf(error) ?? { code: codeOf(error) ?? CONNECTION_LOST }
+  return ruleFor(code, severity).certainty === 'failed'
+}
+
+const saysAnother = (error: unknown): boolean => SAYS_ANOTHER.test(serverErrorOf(error)?.code ?? '')
+
+/** Nobody knows whether it happened, and the caller says that this is no matter. */
+class MayBeSentAgain extends Error {
+  constructor(cause: unknown) {
+    super('may be sent again', { cause })
+  }
+}
+
+const originOf = (error: unknown): unknown => (error instanceof MayBeSentAgain ? error.cause : error)
+
+const rolledBack = (): RouterError =>
+  new RouterError(
+    'ROLLED_BACK',
+    'the transaction was rolled back: a statement in it had failed, and its error was not thrown',
+    {
+      hint: 'Let the errors of statements out of the function, or use a SAVEPOINT.',
+    },
+  )
