@@ -6,6 +6,7 @@ import { standbysOf } from '../cluster/node-status.ts'
 import { LabError, throwIfInterrupted } from '../errors.ts'
 import { measureLag, type Commit, type Position, type StandbyLag } from '../measure/lag.ts'
 import { connect, type Session } from '../postgres/connection.ts'
+import { serverInUrl } from '../postgres/conninfo.ts'
 import { bytesBehind, formatLsn, parseLsn, type Lsn } from '../postgres/lsn.ts'
 import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
 import { Sampler } from './sampler.ts'
@@ -40,14 +41,8 @@ export async function serversOf(cluster: Cluster, signal?: AbortSignal): Promise
  * @throws LabError USAGE when it is no URL of a PostgreSQL server
  */
 export function serverAt(url: string): ServerToConnect {
-  const parsed = /^postgres(ql)?:\/\//.test(url) && URL.canParse(url) ? new URL(url) : undefined
-  if (parsed === undefined || parsed.hostname === '') {
-    throw new LabError('USAGE', 'a server is named by a URL, and one of these is none', {
-      hint: 'It looks like postgresql://user@host:5432/database; the password is best in PGPASSWORD or ~/.pgpass.',
-    })
-  }
   return {
-    name: `${parsed.hostname}:${parsed.port || '5432'}`,
+    name: serverInUrl(url),
     connect: signal => connect({ url, applicationName: 'pg-failover-lab lag', signal }),
   }
 }

@@ -119,9 +119,8 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const { applicationName, connectTimeoutMs = 3000, asWalSender = false, signal } = options
   if (signal?.aborted) throw interrupted(signal.reason)
   const client = new pg.Client({
-    ...('url' in options ? { connectionString: options.url } : ownServer(options)),
+    ...('url' in options ? { connectionString: asLibpq(options.url) } : ownServer(options)),
     application_name: applicationName ?? 'pg-failover-lab',
-    connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     // Known to node-postgres, and not to its types.
     ...(asWalSender ? { replication: 'database' } : {}),
@@ -133,6 +132,8 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const session = new Session(client)
   const giveUp = (): void => session.destroy(new Error('interrupted'))
   signal?.addEventListener('abort', giveUp, { once: true })
+  // node-postgres' own limit has no code to tell a server that is silent from one that hangs up.
+  const limit = setTimeout(() => session.destroy(timedOut(connectTimeoutMs)), connectTimeoutMs)
   try {
     await client.connect()
     const statement = 'url' in options ? undefined : ownTimeout(version)
@@ -143,8 +144,18 @@ export async function connect(options: ConnectOptions): Promise<Session> {
     if (signal?.aborted) throw interrupted(error)
     throw connectError(error, client, options)
   } finally {
+    clearTimeout(limit)
     signal?.removeEventListener('abort', giveUp)
   }
+}
+
+/**
+ * node-postgres takes `sslmode=require` for verify-full, with a warning; people mean what libpq does.
+ * https://www.postgresql.org/docs/current/libpq-ssl.html
+ */
+function asLibpq(url: string): string {
+  if (!/[?&]sslmode=/.test(url) || /[?&]uselibpqcompat=/.test(url)) return url
+  return `${url}&uselibpqcompat=true`
 }
 
 /** All that node-postgres would else read from the environment: see withoutLibpq, and own-sessions.ts. */

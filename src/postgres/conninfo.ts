@@ -2,6 +2,7 @@
  * libpq's connection strings in keyword/value form, as primary_conninfo holds them, and as URLs, as people do. Pure.
  * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
  */
+import { LabError } from '../errors.ts'
 
 /** Keyword → value. */
 export type Conninfo = ReadonlyMap<string, string>
@@ -66,4 +67,35 @@ export function connectionUrl({ host, port, user, password, database }: Login): 
   const at = host.includes(':') ? `[${host}]` : host
   const [name, secret, path] = [user, password, database].map(encodeURIComponent)
   return `postgresql://${name}:${secret}@${at}:${port}/${path}`
+}
+
+/** Stands where a password was. */
+const HIDDEN = '***'
+
+/**
+ * A text that may be kept and shown: the password of each URL in it is hidden, and what stands behind `password=`, in a URL
+ * or a connection string, and behind `PGPASSWORD=`.
+ */
+export const withoutPasswords = (text: string): string =>
+  text
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/?#@]*:)[^\s/?#]*@/gi, `$1${HIDDEN}@`)
+    .replace(/(\bpassword\s*=\s*|\bPGPASSWORD=)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s&'"]+)/gi, `$1${HIDDEN}`)
+
+/**
+ * The server that a URL names, `host:port`.
+ * @throws LabError USAGE when it is no URL of one PostgreSQL server; what it was is not told: it may hold a password
+ */
+export function serverInUrl(url: string): string {
+  const parsed = /^postgres(ql)?:\/\//.test(url) && URL.canParse(url) ? new URL(url) : undefined
+  if (parsed === undefined || parsed.hostname === '') {
+    throw new LabError('USAGE', 'a server is named by a URL, and one of these is none', {
+      hint: 'It looks like postgresql://user@host:5432/database; the password is best in PGPASSWORD or ~/.pgpass.',
+    })
+  }
+  if (parsed.hostname.includes(',')) {
+    throw new LabError('USAGE', `${parsed.hostname} is several servers in one URL`, {
+      hint: 'Give each a URL of its own: --node URL --node URL.',
+    })
+  }
+  return `${parsed.hostname}:${parsed.port || '5432'}`
 }
