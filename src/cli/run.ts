@@ -11,6 +11,7 @@ import type { OptionSpecs } from '../options/options.ts'
 import { signed } from '../report/files.ts'
 import { createTerminal } from '../report/terminal.ts'
 import { targetOf } from '../report/whole-file.ts'
+import { commandLine } from './command-line.ts'
 import { packageVersion } from '../package-folder.ts'
 import { asTyped } from './as-typed.ts'
 import type { Command, OpenOptions } from './command.ts'
@@ -59,7 +60,7 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
   requireDifferentFiles(definition.options, options)
   const isJson = COMMON.json.parse(given(COMMON.json))
   const terminal = createTerminal(isJson ? process.stderr : process.stdout, process.env, say)
-  const typed = [commandName(definition), ...argv].join(' ')
+  const typed = commandLine([commandName(definition), ...argv])
   const narrate = new Narrator(terminal, typed)
   const tell = (): void => {
     if (!interrupt.isUnheard) terminal.print('interrupted: unwinding (once more ends it at once)')

@@ -16,6 +16,7 @@ import { delayCommand } from './delay-command.ts'
 import { demoCommand } from './demo-command.ts'
 import { lagCommand } from './lag-command.ts'
 import { lessonCommand } from './lesson-command.ts'
+import { measureCommand } from './measure-command.ts'
 import { addReplicaCommand, removeReplicaCommand } from './member-commands.ts'
 import { rejoinCommand } from './rejoin-command.ts'
 import { salvageCommand } from './salvage-command.ts'
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   salvageCommand,
   syncCommand,
   lagCommand,
+  measureCommand,
   addReplicaCommand,
   removeReplicaCommand,
   cascadeCommand,

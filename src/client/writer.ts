@@ -10,9 +10,12 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Session } from '../postgres/connection.ts'
 import { waitUntil } from '../wait.ts'
 import type { Survivors } from '../history/check.ts'
-import { findPrimary } from './find-primary.ts'
+import { findPrimary, PATIENCE_MS } from './find-primary.ts'
 import { ACKNOWLEDGED, moreAcknowledged, outcomeOf, untilDue } from './open-loop.ts'
 import type { ConnectionError, History, Outcome, Write } from '../history/history.ts'
+import { codeOf, isLabError } from '../errors.ts'
+import { CONNECTION_LOST } from '../postgres/sqlstate.ts'
+import type { Target } from './target.ts'
 
 export interface WriterOptions {
   /** Writes due per second, over all connections. @default 200 */
@@ -21,6 +24,8 @@ export interface WriterOptions {
   readonly connections?: number | undefined
   /** A write that has no answer after this many milliseconds is indeterminate, and its connection is given up. @default 2000 */
   readonly writeTimeoutMs?: number | undefined
+  /** An attempt to connect that has no answer after this many milliseconds is given up. @default 1000 */
+  readonly connectTimeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -33,8 +38,6 @@ export interface WriterOptions {
  */
 export const WRITES_TABLE = 'lab.writes'
 
-const INSERT = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ($1, $2)`
-
 /**
  * A client at work. Disposing of it stops it.
  * @example
@@ -45,14 +48,19 @@ const INSERT = `INSERT INTO ${WRITES_TABLE} (run, id) VALUES ($1, $2)`
  */
 export class Writer implements AsyncDisposable {
   readonly run = randomUUID()
-  readonly #cluster: Cluster
+  readonly #target: Target
+  readonly #insert: string
   /** What it was told to do. */
   readonly load: { readonly ratePerSecond: number; readonly connections: number }
   readonly #writeTimeoutMs: number
+  readonly #connectTimeoutMs: number
   readonly #end = new AbortController()
   readonly #signal: AbortSignal
   readonly #writes: Write[] = []
   readonly #connectionErrors: ConnectionError[] = []
+  readonly #foundAt: number[] = []
+  /** One text for all writes of a server: there may be millions. */
+  readonly #servers = new Map<string, string>()
   readonly #startedAt = performance.now()
   #lanes: readonly Promise<void>[] = []
   #next = 0
@@ -61,16 +69,23 @@ export class Writer implements AsyncDisposable {
   #spare: Session | undefined
   #stopped: Promise<History> | undefined
 
-  constructor(
-    cluster: Cluster,
-    { ratePerSecond = 200, connections = 4, writeTimeoutMs = 2_000, signal }: WriterOptions,
-  ) {
-    this.#cluster = cluster
+  /** @internal Called by {@link startWriter}, and for targets that are no cluster of the lab. */
+  constructor(target: Target, options: WriterOptions) {
+    const { ratePerSecond = 200, connections = 4, writeTimeoutMs = 2_000, signal } = options
+    this.#target = target
+    const returning = target.whoAnswers === undefined ? '' : ` RETURNING ${target.whoAnswers} AS server`
+    this.#insert = `INSERT INTO ${target.table ?? WRITES_TABLE} (run, id) VALUES ($1, $2)${returning}`
     this.load = { ratePerSecond, connections }
     this.#writeTimeoutMs = writeTimeoutMs
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? PATIENCE_MS
     this.#signal = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal])
     // A listener for each connection that waits for its next write: more than node's ten are no leak.
     setMaxListeners(0, this.#signal)
+  }
+
+  /** When a search of its connections has found a server that accepts writes: instants of performance.now(). @internal */
+  get foundAt(): readonly number[] {
+    return this.#foundAt
   }
 
   /** Begins to write. Called once, by {@link startWriter}. */
@@ -114,20 +129,20 @@ export class Writer implements AsyncDisposable {
 
   /** One connection: takes the next write, waits until it is due, sends it, records what came of it. */
   async #lane(): Promise<void> {
-    let session: Session | undefined
+    let lane: Lane | undefined
     while (!this.#isOver()) {
-      session ??= await this.#connect().catch(() => undefined)
-      if (session === undefined) continue
+      lane ??= await this.#connect().catch((error: unknown) => this.#refused(error))
+      if (lane === undefined) continue
       const id = this.#next++
       const dueAt = this.#startedAt + (id * 1000) / this.load.ratePerSecond
       await untilDue(dueAt, this.#signal)
       if (this.#isOver()) break
-      if (!(await this.#write(session, id, dueAt))) {
-        session.destroy(new Error('given up'))
-        session = undefined
+      if (!(await this.#write(lane, id, dueAt))) {
+        lane.session.destroy(new Error('given up'))
+        lane = undefined
       }
     }
-    await session?.[Symbol.asyncDispose]()
+    await lane?.session[Symbol.asyncDispose]()
   }
 
   #isOver(): boolean {
@@ -135,13 +150,14 @@ export class Writer implements AsyncDisposable {
   }
 
   /** Whether the connection is still good for the next write. */
-  async #write(session: Session, id: number, dueAt: number): Promise<boolean> {
+  async #write({ session, node }: Lane, id: number, dueAt: number): Promise<boolean> {
     const sentAt = performance.now()
-    const settle = (outcome: Outcome): unknown =>
-      this.#writes.push({ id, dueAt, sentAt, settledAt: performance.now(), outcome })
+    const settle = (outcome: Outcome, server?: string): unknown =>
+      this.#writes.push({ id, dueAt, sentAt, settledAt: performance.now(), outcome, server })
     try {
-      await session.query(INSERT, [this.run, id], { timeoutMs: this.#writeTimeoutMs, name: 'insert' })
-      settle(ACKNOWLEDGED)
+      const options = { timeoutMs: this.#writeTimeoutMs, name: 'insert' }
+      const [row] = await session.query<{ server?: string }>(this.#insert, [this.run, id], options)
+      settle(ACKNOWLEDGED, this.#kept(row?.server) ?? node)
       this.#acknowledged++
       return true
     } catch (error) {
@@ -150,24 +166,47 @@ export class Writer implements AsyncDisposable {
     }
   }
 
+  #kept(server: string | undefined): string | undefined {
+    if (server === undefined) return undefined
+    const known = this.#servers.get(server)
+    if (known === undefined) this.#servers.set(server, server)
+    return known ?? server
+  }
+
+  #refused(error: unknown): undefined {
+    if (!this.#isOver() && isLabError(error, 'UNREACHABLE')) this.#note(codeOf(error.cause) ?? CONNECTION_LOST)
+  }
+
+  #note(code: string): void {
+    this.#connectionErrors.push({ at: performance.now(), code })
+  }
+
   /** All connections share one search for the primary; the first of them takes over the connection that found it. */
-  async #connect(): Promise<Session> {
+  async #connect(): Promise<Lane> {
     this.#search ??= this.#findPrimary().finally(() => (this.#search = undefined))
     const node = await this.#search
     const found = this.#spare
     this.#spare = undefined
-    return (
-      found ??
-      (await this.#cluster.connect(node, { via: 'client', signal: this.#signal, applicationName: 'lab writer' }))
-    )
+    const options = { signal: this.#signal, connectTimeoutMs: this.#connectTimeoutMs, applicationName: 'lab writer' }
+    return { node, session: found ?? (await this.#target.connect(node, { via: 'client', ...options })) }
   }
 
   async #findPrimary(): Promise<string> {
-    const onError = (code: string): unknown => this.#connectionErrors.push({ at: performance.now(), code })
-    const { node, session } = await findPrimary(this.#cluster, { signal: this.#signal, onError })
+    const { node, session } = await findPrimary(this.#target, {
+      signal: this.#signal,
+      patienceMs: this.#connectTimeoutMs,
+      onError: code => this.#note(code),
+    })
+    this.#foundAt.push(performance.now())
     this.#spare = session
     return node
   }
+}
+
+/** A connection, and where it leads. */
+interface Lane {
+  readonly node: string
+  readonly session: Session
 }
 
 /**
@@ -205,7 +244,12 @@ export async function startWriter(cluster: Cluster, options: WriterOptions = {})
 export async function readSurvivors(cluster: Cluster, run: string, signal?: AbortSignal): Promise<Survivors> {
   const primary = await cluster.primary(signal)
   await using session = await cluster.connect(primary.name, { signal })
-  const question = `SELECT id, count(*)::int AS times FROM ${WRITES_TABLE} WHERE run = $1 GROUP BY id`
+  return await rowsIn(WRITES_TABLE, session, run)
+}
+
+/** How often each id of that run is in a table, as the server at the other end tells it. */
+export async function rowsIn(table: string, session: Session, run: string): Promise<ReadonlyMap<number, number>> {
+  const question = `SELECT id, count(*)::int AS times FROM ${table} WHERE run = $1 GROUP BY id`
   const rows = await session.query<{ id: number; times: number }>(question, [run], { timeoutMs: 60_000 })
   return new Map(rows.map(({ id, times }) => [id, times]))
 }

@@ -14,19 +14,23 @@ import { switchover, type Switchover } from '../operations/switchover/switchover
 import { Disposer } from '../dispose.ts'
 import { lagAt, type LagAtInstant } from '../measure/lag.ts'
 import { type Milestones } from '../measure/outage.ts'
-import { failoverRecord, type FailoverRecord } from '../measure/record.ts'
+import { failoverRecord, type FailoverRecord, type RunRecord } from '../measure/record.ts'
 import { pause } from '../wait.ts'
 import type { History } from '../history/history.ts'
+import { readSettings } from './trial-settings.ts'
 import { Sampler, type PositionKind } from '../client/sampler.ts'
 import { readSurvivors, startWriter, type Writer, type WriterOptions } from '../client/writer.ts'
 
-/** What a trial leaves: the record, and the evidence that it was drawn up from. */
-export interface TrialResult {
-  readonly record: FailoverRecord
+/** What a run leaves: the record, and the evidence that it was drawn up from. */
+export interface RunResult<R extends RunRecord = RunRecord> {
+  readonly record: R
   readonly history: History
   /** Instants of performance.now(): when the fault began, and what the failover did when. */
   readonly milestones: Milestones & { readonly faultAt: number }
 }
+
+/** The same of the lab's own cluster. */
+export type TrialResult = RunResult<FailoverRecord>
 
 /** What takes the primary's role away. */
 export type Disturbance = FailoverFault | 'switchover'
@@ -104,9 +108,18 @@ export class Trial implements AsyncDisposable {
       cutMs: this.#cutMs,
       afterPromotion: await readAfterPromotion(this.#cluster, this.oldPrimary, signal),
       machine: thisMachine(),
+      ...this.#onOldPrimary(history, done.promotedAt),
     })
     const { detectedAt, fencedAt, promotedAt } = done
     return { record, history, milestones: { faultAt, detectedAt, fencedAt, promotedAt } }
+  }
+
+  /** What the old primary went on to do as a primary beside the new one. */
+  #onOldPrimary({ writes }: History, promotedAt: number): OnOldPrimary {
+    const { name } = this.oldPrimary
+    const reads = this.#samplers.get(name)?.positions.filter(({ askedAt }) => askedAt > promotedAt)
+    const accepted = writes.filter(({ server, sentAt }) => server === name && sentAt > promotedAt)
+    return { readsOnOldPrimary: reads?.length ?? null, splitBrainWrites: accepted.length }
   }
 
   #lagAt(instant: number): Record<string, LagAtInstant> {
@@ -122,6 +135,8 @@ export class Trial implements AsyncDisposable {
     await this.#resources[Symbol.asyncDispose]()
   }
 }
+
+type OnOldPrimary = Pick<FailoverRecord, 'readsOnOldPrimary' | 'splitBrainWrites'>
 
 /** A switchover knows: the old primary goes on as a standby, and has nothing that the new one has not. */
 const divergenceOf = async (
@@ -160,7 +175,7 @@ export async function startTrial(cluster: Cluster, options: WriterOptions = {}):
   const { signal } = options
   const all = await cluster.status(signal)
   const oldPrimary = primaryOf(all)
-  const settings = await readSettings(cluster, oldPrimary.name, signal)
+  const settings = await cluster.ask(oldPrimary.name, readSettings, signal)
   const resources = new Disposer()
   try {
     const samplers = new Map<string, Sampler>()
@@ -176,28 +191,6 @@ export async function startTrial(cluster: Cluster, options: WriterOptions = {}):
     await resources[Symbol.asyncDispose]()
     throw error
   }
-}
-
-/** Those that a figure in the record depends on. */
-const SETTINGS = [
-  ...['synchronous_commit', 'synchronous_standby_names', 'fsync', 'full_page_writes', 'wal_level', 'wal_compression'],
-  ...['commit_delay', 'shared_buffers', 'max_wal_size', 'checkpoint_timeout', 'data_checksums', 'hot_standby_feedback'],
-  ...['wal_sender_timeout', 'wal_receiver_timeout', 'wal_receiver_status_interval', 'wal_retrieve_retry_interval'],
-]
-
-async function readSettings(
-  cluster: Cluster,
-  node: string,
-  signal: AbortSignal | undefined,
-): Promise<Record<string, string>> {
-  const question = 'SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY ($1) ORDER BY name'
-  const ask = { name: 'settings' }
-  const rows = await cluster.ask(
-    node,
-    session => session.query<{ name: string; value: string }>(question, [SETTINGS], ask),
-    signal,
-  )
-  return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
 }
 
 export interface RunTrialOptions extends WriterOptions {

@@ -4,7 +4,7 @@
 import { recycleWal } from '../operations/recycle-wal.ts'
 import { up } from '../operations/up.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { wasInterrupted } from './interruption.ts'
+import { runSeries } from './series.ts'
 import { runTrial, type RunTrialOptions, type WholeTrial } from './trial.ts'
 
 export interface RunTrialsOptions extends RunTrialOptions {
@@ -24,31 +24,25 @@ export interface RunTrialsOptions extends RunTrialOptions {
  */
 export async function runTrials(cluster: Cluster, options: RunTrialsOptions): Promise<readonly WholeTrial[]> {
   const { trials, onTrial, onFailure, name = options.fault, ...each } = options
-  const results: WholeTrial[] = []
   const limits = { timeoutMs: HEAL_TIMEOUT_MS, signal: options.signal }
+  const progress = (text: string): void => cluster.emit({ kind: 'progress', text: `${name}${text}` })
   const heal = async (): Promise<void> => {
     await up(cluster, limits)
     await recycleWal(cluster, limits)
   }
-  try {
-    for (let number = 1; number <= trials; number++) {
-      cluster.emit({ kind: 'progress', text: `${name}, trial ${number} of ${trials}: bringing every node back` })
+  return await runSeries({
+    ...{ trials, onTrial, onFailure, signal: options.signal },
+    trial: async number => {
+      progress(`, trial ${number} of ${trials}: bringing every node back`)
       await heal()
-      cluster.emit({ kind: 'progress', text: `${name}, trial ${number} of ${trials}: under load` })
-      const result = await runTrial(cluster, each)
-      results.push(result)
-      onTrial?.(result, number)
-    }
-    cluster.emit({ kind: 'progress', text: `${name}: bringing every node back` })
-    await heal()
-  } catch (error) {
-    if (results.length === 0) throw error
-    if (!wasInterrupted(error, options.signal)) {
-      if (onFailure === undefined) throw error
-      onFailure(error)
-    }
-  }
-  return results
+      progress(`, trial ${number} of ${trials}: under load`)
+      return await runTrial(cluster, each)
+    },
+    finish: async () => {
+      progress(': bringing every node back')
+      await heal()
+    },
+  })
 }
 
 /** A former primary that has to be cloned anew has been seen to take some seconds. */

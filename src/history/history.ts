@@ -27,6 +27,8 @@ export interface Write {
   readonly sentAt: number
   readonly settledAt: number
   readonly outcome: Outcome
+  /** Which server has acknowledged it, where it was asked to say so. */
+  readonly server?: string | undefined
 }
 
 /** A client that could not even connect, and when. */
@@ -54,6 +56,16 @@ export function errorsByCode({ writes, connectionErrors }: History): Record<stri
   for (const { code } of connectionErrors) count(code)
   return Object.fromEntries(counts)
 }
+
+/**
+ * Connections that stood still: attempts to open one, or writes on one, without an answer within their limit. Each was closed by
+ * the client.
+ */
+export const hungConnections = ({ writes, connectionErrors }: History): number =>
+  connectionErrors.filter(({ code }) => code === HUNG).length +
+  writes.filter(({ outcome }) => outcome.kind !== 'acknowledged' && outcome.code === HUNG).length
+
+const HUNG = 'ETIMEDOUT'
 
 /** Of each write that was acknowledged within a span (default: all), in milliseconds, from when it was due. */
 export const latenciesOf = ({ writes }: History, { from = -Infinity, to = Infinity } = {}): number[] =>

@@ -8,10 +8,10 @@ import type { ConnectionError, History, Outcome, Write } from './history.ts'
 /** The lines, without their ends: a history of a million writes is never one text. Instants are milliseconds since its start. */
 export function* historyLines({ run, writes, connectionErrors, startedAt, stoppedAt }: History): Generator<string> {
   yield JSON.stringify({ kind: 'run', version: 1, run, stoppedAt: stoppedAt - startedAt })
-  for (const { id, dueAt, sentAt, settledAt, outcome } of writes) {
+  for (const { id, dueAt, sentAt, settledAt, outcome, server } of writes) {
     const { kind: is, ...refused } = outcome
     const instants = { dueAt: dueAt - startedAt, sentAt: sentAt - startedAt, settledAt: settledAt - startedAt }
-    yield JSON.stringify({ kind: 'write', id, ...instants, outcome: is, ...refused })
+    yield JSON.stringify({ kind: 'write', id, ...instants, outcome: is, ...refused, server })
   }
   for (const { at, code } of connectionErrors) yield JSON.stringify({ kind: 'error', at: at - startedAt, code })
 }
@@ -54,7 +54,8 @@ function asWrite(line: Line): Write {
   const kind = line.oneOf('outcome', ['acknowledged', 'failed', 'indeterminate'])
   const outcome: Outcome = kind === 'acknowledged' ? { kind } : { kind, code: line.text('code'), ...severityIn(line) }
   const instants = { dueAt: line.number('dueAt'), sentAt: line.number('sentAt'), settledAt: line.number('settledAt') }
-  return { id: line.number('id'), ...instants, outcome }
+  const server = line.has('server') ? { server: line.text('server') } : {}
+  return { id: line.number('id'), ...instants, outcome, ...server }
 }
 
 const severityIn = (line: Line): { readonly severity?: string } =>

@@ -3,21 +3,25 @@
  */
 import type { Lsn } from '../postgres/lsn.ts'
 import { checkHistory, type Survivors, type Verdict } from '../history/check.ts'
-import { errorsByCode, latenciesOf, type History } from '../history/history.ts'
+import { errorsByCode, hungConnections, latenciesOf, type History } from '../history/history.ts'
 import type { LagAtInstant } from './lag.ts'
 import { measureOutage, measurePhases, type Milestones, type Phases } from './outage.ts'
 import { summaryOf, type Summary } from './statistics.ts'
 import { countsOf, type WriteCounts } from './write-counts.ts'
 
-export interface FailoverRecord {
+/** What a run in which the primary changed has shown: of the lab's cluster, or of any other. */
+export interface RunRecord {
   readonly version: 1
-  readonly runtime: 'docker' | 'local'
+  /** Null for servers that are not the lab's. */
+  readonly runtime: 'docker' | 'local' | null
   readonly postgresVersion: string
   readonly fault: string
   readonly synchronousCommit: string
   readonly oldPrimary: string
-  readonly newPrimary: string
-  readonly timeline: { readonly before: number; readonly after: number }
+  /** Null where none was seen. */
+  readonly newPrimary: string | null
+  /** Null where it could not be seen. */
+  readonly timeline: { readonly before: number | null; readonly after: number | null }
   /** Where the new timeline begins; null when it could not be read. */
   readonly forkLsn: Lsn | null
   /** The old primary's WAL past the fork, in bytes; null where it cannot be read (no pg_waldump). */
@@ -31,7 +35,7 @@ export interface FailoverRecord {
    * and after it, together. Null with the outage, and where one of the sides has a single acknowledgement.
    */
   readonly resolutionMs: number | null
-  /** They add up to the outage. */
+  /** They add up to the outage; null where another manager did it, whose phases nobody can see from outside. */
   readonly phases: Phases | null
   readonly writes: WriteCounts
   readonly lostIds: readonly number[]
@@ -43,6 +47,12 @@ export interface FailoverRecord {
   readonly latencyMs: Summary | null
   /** By SQLSTATE or node's code, from writes and from attempts to connect. */
   readonly errors: Readonly<Record<string, number>>
+  /** Attempts to connect, and connections with a write on them, that had no answer within their limit. */
+  readonly hungConnections: number
+  /** Reads that the old primary answered as a primary after the new one's promotion; null where nobody looked. */
+  readonly readsOnOldPrimary: number | null
+  /** Writes that the old primary acknowledged although they were sent after that: split brain. Null where it is not known. */
+  readonly splitBrainWrites: number | null
   readonly verdict: Verdict
   /** Why the verdict is what it is. */
   readonly why: string
@@ -60,6 +70,13 @@ export interface FailoverRecord {
   readonly machine: { readonly platform: string; readonly cpus: number; readonly node: string }
 }
 
+/** A failover, or a switchover, of the lab's own cluster. */
+export interface FailoverRecord extends RunRecord {
+  readonly runtime: 'docker' | 'local'
+  readonly newPrimary: string
+  readonly timeline: { readonly before: number; readonly after: number }
+}
+
 /** What is there of each on the new primary, in the cluster's database. */
 export interface AfterPromotion {
   /** They live on, with their locks, and no session has them: https://www.postgresql.org/docs/current/sql-prepare-transaction.html */
@@ -72,9 +89,7 @@ export interface AfterPromotion {
   readonly logicalSlotsGone: readonly string[]
 }
 
-export interface FailoverEvidence extends Pick<
-  FailoverRecord,
-  | 'runtime'
+type Setting =
   | 'postgresVersion'
   | 'fault'
   | 'synchronousCommit'
@@ -88,11 +103,21 @@ export interface FailoverEvidence extends Pick<
   | 'cutMs'
   | 'afterPromotion'
   | 'machine'
-> {
-  readonly failover: Milestones & Pick<FailoverRecord, 'oldPrimary' | 'newPrimary' | 'timeline'>
+
+export interface RunEvidence<R extends RunRecord = RunRecord> extends Pick<R, Setting | 'runtime'> {
+  readonly failover: Milestones & Pick<R, 'oldPrimary' | 'newPrimary' | 'timeline'>
   readonly history: History
   readonly survivors: Survivors
+  /** @default null: nobody looked */
+  readonly readsOnOldPrimary?: number | null | undefined
+  /** @default null: it is not known */
+  readonly splitBrainWrites?: number | null | undefined
+  /** @default true */
+  readonly faultHappened?: boolean | undefined
 }
+
+/** What a failover record is drawn up from. */
+export type FailoverEvidence = RunEvidence<FailoverRecord>
 
 /**
  * Draws up the record from what was done, what the client was told, and what is in the database now.
@@ -102,8 +127,14 @@ export interface FailoverEvidence extends Pick<
  * console.log(record.verdict, record.lostIds, history.writes.length)
  * ```
  */
-export function failoverRecord({ failover, history, survivors, ...setting }: FailoverEvidence): FailoverRecord {
-  const findings = checkHistory(history, survivors, { faultHappened: true })
+export function failoverRecord(evidence: FailoverEvidence): FailoverRecord {
+  const { newPrimary, timeline } = evidence.failover
+  return { ...runRecord(evidence), runtime: evidence.runtime, newPrimary, timeline }
+}
+
+/** The same of any cluster. */
+export function runRecord({ failover, history, survivors, ...setting }: RunEvidence): RunRecord {
+  const findings = checkHistory(history, survivors, { faultHappened: setting.faultHappened ?? true })
   const outage = measureOutage(history, failover)
   const latencies = latenciesOf(history)
   return {
@@ -128,6 +159,9 @@ export function failoverRecord({ failover, history, survivors, ...setting }: Fai
     lagAtFault: Object.fromEntries(Object.entries(setting.lagAtFault).map(([node, lag]) => [node, roundedAll(lag)])),
     latencyMs: latencies.length === 0 ? null : roundedAll(summaryOf(latencies)),
     errors: errorsByCode(history),
+    hungConnections: hungConnections(history),
+    readsOnOldPrimary: setting.readsOnOldPrimary ?? null,
+    splitBrainWrites: setting.splitBrainWrites ?? null,
     verdict: findings.verdict,
     why: findings.why,
     settings: setting.settings,
@@ -140,7 +174,7 @@ export function failoverRecord({ failover, history, survivors, ...setting }: Fai
 }
 
 /** To a hundredth of a millisecond: more would pretend to know more. */
-const rounded = (ms: number): number => Math.round(ms * 100) / 100
+export const rounded = (ms: number): number => Math.round(ms * 100) / 100
 
-const roundedAll = <T extends object>(figures: T): T =>
+export const roundedAll = <T extends object>(figures: T): T =>
   Object.fromEntries(Object.entries(figures).map(([name, ms]) => [name, rounded(Number(ms))])) as T

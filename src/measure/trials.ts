@@ -3,35 +3,51 @@
  */
 import type { Verdict } from '../history/check.ts'
 import type { Phases } from './outage.ts'
-import type { FailoverRecord } from './record.ts'
+import type { FailoverRecord, RunRecord } from './record.ts'
 import { spreadOf, type Spread } from './statistics.ts'
+import type { ClientPhases } from './takeover.ts'
+import type { WriteCounts } from './write-counts.ts'
 
 /** `pnpm run failover --trials N --json` */
-export interface TrialsDocument {
+export interface TrialsDocument<R extends RunRecord = FailoverRecord> {
   readonly version: 1
-  readonly runtime: FailoverRecord['runtime']
+  readonly runtime: R['runtime']
   readonly postgresVersion: string
   readonly fault: string
-  readonly load: FailoverRecord['load']
+  readonly load: R['load']
   /** How many were asked for; fewer are in `trials` when it was interrupted. */
   readonly requested: number
   readonly n: number
   /** Of the trials that have an outage; null when none has. */
   readonly outageMs: Spread | null
   readonly phases: Readonly<Record<keyof Phases, Spread>> | null
-  readonly lost: Spread
+  /** As a client sees them, where another manager did it; null where they are not measured. */
+  readonly clientPhases: Readonly<Record<keyof ClientPhases, Spread>> | null
+  /** Of those in which it is known; null where it is in none. */
+  readonly lost: Spread | null
   /** Over all trials. */
-  readonly writes: FailoverRecord['writes']
+  readonly writes: R['writes']
   readonly verdicts: Readonly<Record<Verdict, number>>
-  readonly trials: readonly FailoverRecord[]
+  readonly trials: readonly R[]
+}
+
+/** What a record has of a cluster that somebody else manages. */
+interface Seen {
+  readonly clientPhases?: ClientPhases | null
+  readonly survivorsRead?: boolean
 }
 
 /** @throws RangeError when there is no trial */
-export function summariseTrials(trials: readonly FailoverRecord[], requested: number): TrialsDocument {
+export function summariseTrials<R extends RunRecord & Seen>(
+  trials: readonly R[],
+  requested: number,
+): TrialsDocument<R> {
   const [first] = trials
   if (first === undefined) throw new RangeError('no trials')
   const outages = trials.flatMap(({ outageMs }) => (outageMs === null ? [] : [outageMs]))
   const phases = trials.flatMap(trial => (trial.phases === null ? [] : [trial.phases]))
+  const known = trials.filter(({ survivorsRead }) => survivorsRead !== false)
+  const seen = trials.flatMap(({ clientPhases }) => (clientPhases == null ? [] : [clientPhases]))
   const verdict = (which: Verdict): number => trials.filter(trial => trial.verdict === which).length
   return {
     version: 1,
@@ -43,8 +59,9 @@ export function summariseTrials(trials: readonly FailoverRecord[], requested: nu
     n: trials.length,
     outageMs: outages.length === 0 ? null : spreadOf(outages),
     phases: phases.length === 0 ? null : spreadsOf(phases),
-    lost: spreadOf(trials.map(({ writes }) => writes.lost)),
-    writes: trials.map(({ writes }) => writes).reduce(sum),
+    clientPhases: seen.length === 0 ? null : clientSpreadsOf(seen),
+    lost: known.length === 0 ? null : spreadOf(known.map(({ writes }) => writes.lost)),
+    writes: trials.map(({ writes }): WriteCounts => writes).reduce(sum),
     verdicts: {
       durable: verdict('durable'),
       'lost-writes': verdict('lost-writes'),
@@ -62,7 +79,13 @@ const spreadsOf = (phases: readonly Phases[]): Record<keyof Phases, Spread> => (
   firstWriteMs: spreadOf(phases.map(({ firstWriteMs }) => firstWriteMs)),
 })
 
-const sum = (a: FailoverRecord['writes'], b: FailoverRecord['writes']): FailoverRecord['writes'] => ({
+const clientSpreadsOf = (seen: readonly ClientPhases[]): Record<keyof ClientPhases, Spread> => ({
+  noticeMs: spreadOf(seen.map(({ noticeMs }) => noticeMs)),
+  promoteMs: spreadOf(seen.map(({ promoteMs }) => promoteMs)),
+  firstWriteMs: spreadOf(seen.map(({ firstWriteMs }) => firstWriteMs)),
+})
+
+const sum = (a: WriteCounts, b: WriteCounts): WriteCounts => ({
   attempted: a.attempted + b.attempted,
   acknowledged: a.acknowledged + b.acknowledged,
   failed: a.failed + b.failed,

@@ -4,6 +4,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { LabError, messageOf } from '../errors.ts'
+import { parseDuration } from '../postgres/duration.ts'
 import { targetOf } from '../report/whole-file.ts'
 
 /** One option of a command line: how it is written, what it is for, and how it is read. */
@@ -130,6 +131,33 @@ export function countOption(
       })
     },
   }
+}
+
+/** An option with a time: `30s`. Milliseconds; without a standard it may be left out. */
+export function durationOption(flags: string, standard: string, description: string): OptionSpec<number>
+export function durationOption(flags: string, standard: undefined, description: string): OptionSpec<number | undefined>
+export function durationOption(
+  flags: string,
+  standard: string | undefined,
+  description: string,
+): OptionSpec<number | undefined> {
+  return {
+    flags,
+    description: standard === undefined ? description : `${description} (default: ${standard})`,
+    parse: value => {
+      const given = wordsOf(value).at(-1) ?? standard
+      return given === undefined ? undefined : durationOf(flags.split(' ')[0] ?? '', given)
+    },
+  }
+}
+
+/** A number and a unit; a number alone would be milliseconds to PostgreSQL, and seconds to others. @throws LabError USAGE */
+export function durationOf(what: string, given: string): number {
+  const ms = /[a-z]/.test(given) || given === '0' ? parseDuration(given) : undefined
+  if (ms !== undefined) return ms
+  throw new LabError('USAGE', `${what} is "${given}"`, {
+    hint: 'It is a number and a unit, as PostgreSQL takes it: 500ms, 30s, 5min, 1h.',
+  })
 }
 
 /** An option with an amount of memory, in PostgreSQL's units: `16MB`; bytes without one. Undefined when it is not given. */

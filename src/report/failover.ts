@@ -3,23 +3,24 @@
  */
 import { measureOutage } from '../measure/outage.ts'
 import type { LoadOutcome } from '../measure/load.ts'
-import type { FailoverRecord } from '../measure/record.ts'
+import type { RunRecord } from '../measure/record.ts'
 import { formatLsn } from '../postgres/lsn.ts'
 import { ruleFor } from '../postgres/sqlstate.ts'
 import { errorsByCode, type History } from '../history/history.ts'
-import type { TrialResult } from '../experiments/trial.ts'
 import { counted, formatBytes, formatCount, formatLagMs, formatMs } from './format.ts'
 import type { Narrator } from './narrator.ts'
+import { phasesOf, type AnyRecord, type AnyResult } from './phases.ts'
 import { binned, sparkline } from './sparkline.ts'
 
 /** At most so many ids are printed; the JSON has them all. */
 const SHOWN_IDS = 12
 
 /** Prints the record: the outage by phase, the writes, the verdict with its evidence. */
-export function narrateFailover(narrate: Narrator, record: FailoverRecord): void {
+export function narrateFailover(narrate: Narrator, record: AnyRecord): void {
   narrateOutage(narrate, record)
   const fork = record.forkLsn === null ? '' : `, which begins at ${formatLsn(record.forkLsn)}`
-  narrate.say(`timeline       ${record.timeline.before} to ${record.timeline.after}${fork}`)
+  const { before, after } = record.timeline
+  narrate.say(`timeline       ${before ?? 'not seen'} to ${after ?? 'not seen'}${fork}`)
   if (record.walBytesLost !== null)
     narrate.say(
       record.walBytesLost === 0
@@ -32,40 +33,51 @@ export function narrateFailover(narrate: Narrator, record: FailoverRecord): void
       `lag at fault   ${node} ${formatBytes(lag.bytes)}, ${formatLagMs(lag)} behind (seen ${formatMs(lag.sampleAgeMs)} before)`,
     )
   narrateWrites(narrate, record)
+  narrateClient(narrate, record)
+}
+
+/** What clients met, and what the old primary went on to do. */
+function narrateClient(narrate: Narrator, record: RunRecord): void {
+  narrateCodes(narrate, record.errors, [`hung connections ${formatCount(record.hungConnections)}`])
+  const { readsOnOldPrimary: reads, splitBrainWrites: accepted } = record
+  if (reads === null && accepted === null) return
+  const line = `old primary    after the promotion answered ${seenTimes(reads)} reads as a primary, accepted ${seenTimes(accepted)} writes`
+  if (accepted !== null && accepted > 0) narrate.loss(`${line}: split brain`)
+  else narrate.say(line)
+}
+
+const seenTimes = (times: number | null): string => (times === null ? 'an unknown number of' : formatCount(times))
+
+/** Each error by its code, and how often. */
+function narrateCodes(narrate: Narrator, errors: RunRecord['errors'], more: readonly string[] = []): void {
+  const told = [...Object.entries(errors).map(([code, times]) => `${code} ${formatCount(times)}`), ...more]
+  if (told.length > 0) narrate.say(`errors         ${told.join(' · ')}`)
 }
 
 /** What became of an application's own requests, as the record has it. */
 export function narrateLoad(narrate: Narrator, outcome: LoadOutcome): void {
   narrateOutage(narrate, outcome)
   narrateWrites(narrate, outcome)
-  const errors = Object.entries(outcome.errors).map(([code, times]) => `${code} ${formatCount(times)}`)
-  if (errors.length > 0) narrate.say(`errors         ${errors.join(' · ')}`)
+  narrateCodes(narrate, outcome.errors)
 }
 
-function narrateOutage(
-  narrate: Narrator,
-  { outageMs, resolutionMs, phases }: Pick<LoadOutcome, 'outageMs' | 'resolutionMs' | 'phases'>,
-): void {
+function narrateOutage(narrate: Narrator, record: Pick<LoadOutcome, 'outageMs' | 'resolutionMs' | 'phases'>): void {
+  const { outageMs, resolutionMs } = record
   if (outageMs === null) {
     narrate.say('outage         unknown: nothing was acknowledged before it, or nothing after')
     return
   }
   const within = resolutionMs === null ? '' : `; to within ${formatMs(resolutionMs)}`
   narrate.say(`outage         ${formatMs(outageMs)}, from the last acknowledged write to the next${within}`)
-  if (phases === null) return
-  const parts = {
-    detect: phases.detectMs,
-    fence: phases.fenceMs,
-    promote: phases.promoteMs,
-    'first write': phases.firstWriteMs,
-  }
-  const told = Object.entries(parts).map(([name, ms]) => `${name} ${formatMs(ms)}`)
-  narrate.say(`               ${told.join(' + ')}`)
+  const told = phasesOf(record).map(({ text, ms }) => `${text} ${formatMs(ms)}`)
+  if (told.length > 0) narrate.say(`               ${told.join(' + ')}`)
 }
 
 /** What both have. */
 type Judged = Pick<LoadOutcome, 'writes' | 'latencyMs' | 'verdict' | 'why'> &
-  Readonly<Record<'lostIds' | 'unexpectedIds' | 'duplicateIds', readonly (number | string)[]>>
+  Readonly<Record<'lostIds' | 'unexpectedIds' | 'duplicateIds', readonly (number | string)[]>> & {
+    readonly survivorsRead?: boolean
+  }
 
 function narrateWrites(narrate: Narrator, judged: Judged): void {
   const { writes } = judged
@@ -82,7 +94,9 @@ function narrateWrites(narrate: Narrator, judged: Judged): void {
   )
   const { lost, recovered, unexpected, duplicates } = writes
   narrate.say(
-    `after it       lost ${lost} · recovered ${recovered} · unexpected ${unexpected} · duplicates ${duplicates}`,
+    judged.survivorsRead === false
+      ? 'after it       not known: what is in the database could not be read'
+      : `after it       lost ${lost} · recovered ${recovered} · unexpected ${unexpected} · duplicates ${duplicates}`,
   )
   if (judged.latencyMs !== null) {
     const { p50, p95, p99, max } = judged.latencyMs
@@ -97,7 +111,7 @@ function narrateWrites(narrate: Narrator, judged: Judged): void {
 }
 
 /** What a promotion does that no client is told of, where it applies. */
-export function besides(after: FailoverRecord['afterPromotion']): string[] {
+export function besides(after: RunRecord['afterPromotion']): string[] {
   if (after === null) return []
   const { preparedTransactions: prepared, sequences, unloggedTables: unlogged, logicalSlotsGone: gone } = after
   return [
@@ -145,7 +159,7 @@ const CONTEXT_BINS = 12
 const MOST_BINS = 60
 
 /** A line of blocks: acknowledged writes in each 10 ms, from shortly before the outage to shortly after it. */
-export function narrateAcknowledgements(narrate: Narrator, { history, milestones }: TrialResult): void {
+export function narrateAcknowledgements(narrate: Narrator, { history, milestones }: AnyResult): void {
   const outage = measureOutage(history, milestones)
   if (outage === undefined) return
   const acknowledged = history.writes.flatMap(({ outcome, settledAt }) =>

@@ -8,12 +8,10 @@ import { pipeline } from 'node:stream/promises'
 import { LabError, messageOf } from '../errors.ts'
 import type { History } from '../history/history.ts'
 import { historyLines } from '../history/lines.ts'
-import type { TrialResult } from '../experiments/trial.ts'
-import type { FailoverRecord } from '../measure/record.ts'
-import type { TrialsDocument } from '../measure/trials.ts'
 import { failoverReport } from './html/reports.ts'
 import { writeWhole } from './whole-file.ts'
 import type { Narrator } from './narrator.ts'
+import type { AnyRecord, AnyResult, AnyTrials } from './phases.ts'
 
 /** Keeps what was measured; and where `--report` asks for a page, draws and writes it, and says where it is. */
 export async function keepReport<Document extends object>(
@@ -61,8 +59,8 @@ function* textOf(lines: readonly Iterable<string>[]): Generator<string> {
 }
 
 export interface Evidence {
-  readonly document: FailoverRecord | TrialsDocument
-  readonly runs: readonly TrialResult[]
+  readonly document: AnyRecord | AnyTrials
+  readonly runs: readonly AnyResult[]
   /** Files to write; undefined ones are not. */
   readonly history: string | undefined
   readonly report: string | undefined

@@ -1,10 +1,8 @@
 /**
  * The report on one failover, or on many trials of it. Pure.
  */
-import type { FailoverRecord } from '../../measure/record.ts'
-import type { TrialsDocument } from '../../measure/trials.ts'
-import type { TrialResult } from '../../experiments/trial.ts'
 import { formatCount, formatMs } from '../format.ts'
+import type { AnyRecord, AnyResult, AnyTrials } from '../phases.ts'
 import { latencyTable, phasesTable, sentence, settingSection, walSection, writesSection } from './failover-sections.ts'
 import { figureOf } from './figure.ts'
 import { answersFigure, latencyFigure } from './outage-figures.ts'
@@ -14,9 +12,9 @@ import type { KeyFigure } from './table.ts'
 import { trialsSection } from './trials-section.ts'
 
 export interface FailoverReportInput {
-  readonly document: FailoverRecord | TrialsDocument
+  readonly document: AnyRecord | AnyTrials
   /** The evidence of the document's trials, in their order. Without any the page has no plot over time. */
-  readonly runs: readonly TrialResult[]
+  readonly runs: readonly AnyResult[]
 }
 
 /** One HTML page on a failover; on trials, their distribution first and then the trial with the median outage. */
@@ -44,8 +42,7 @@ export function failoverReport({ document, runs }: FailoverReportInput): string 
   })
 }
 
-const medianRun = (runs: readonly TrialResult[]): TrialResult | undefined =>
-  medianOf(runs, ({ record }) => record.outageMs)
+const medianRun = (runs: readonly AnyResult[]): AnyResult | undefined => medianOf(runs, ({ record }) => record.outageMs)
 
 /** The one in the middle by its figure, the lower of two; the first where none has a figure. */
 function medianOf<T>(all: readonly T[], figureIn: (one: T) => number | null): T | undefined {
@@ -59,15 +56,15 @@ function medianOf<T>(all: readonly T[], figureIn: (one: T) => number | null): T 
 }
 
 const trialNumber = (
-  trials: readonly FailoverRecord[],
-  { record, index }: { readonly record: FailoverRecord; readonly index: number },
+  trials: readonly AnyRecord[],
+  { record, index }: { readonly record: AnyRecord; readonly index: number },
 ): number => Math.max(trials.indexOf(record), index, 0) + 1
 
 /** `WAL` stays as it is. */
 const lowerFirst = (title: string): string =>
   /^[A-Z]{2}/.test(title) ? title : `${title.slice(0, 1).toLowerCase()}${title.slice(1)}`
 
-function outageSection(record: FailoverRecord, run: TrialResult | undefined): Section {
+function outageSection(record: AnyRecord, run: AnyResult | undefined): Section {
   if (run === undefined) return { title: 'Outage', body: [phasesTable(record)] }
   const window = outageWindow(run)
   return {
@@ -78,16 +75,16 @@ function outageSection(record: FailoverRecord, run: TrialResult | undefined): Se
 
 type Head = Pick<Page, 'title' | 'setting' | 'summary' | 'figures'>
 
-function single(record: FailoverRecord): Head {
+function single(record: AnyRecord): Head {
   const { outageMs, writes, timeline } = record
   const outage =
     outageMs === null
       ? 'How long nobody could write is not known.'
-      : `Nobody could write for ${formatMs(outageMs)}: from the last acknowledged write to the first on ${record.newPrimary}, which took over on timeline ${timeline.after}.`
+      : `Nobody could write for ${formatMs(outageMs)}: from the last acknowledged write to the first on ${record.newPrimary}, which took over${timeline.after === null ? '' : ` on timeline ${timeline.after}`}.`
   return {
-    title: `${changeOf(record.fault)}: ${record.oldPrimary} to ${record.newPrimary}`,
+    title: `${labelOf(record)}${changeOf(record.fault)}: ${record.oldPrimary} to ${record.newPrimary ?? 'nobody'}`,
     setting: settingLine(record, record),
-    summary: `${struck(record)} ${outage} ${goneSentence(writes)}`,
+    summary: `${struck(record)} ${outage} ${goneSentence(writes, !('survivorsRead' in record) || record.survivorsRead)}`,
     figures: [
       {
         name: 'Outage',
@@ -100,7 +97,7 @@ function single(record: FailoverRecord): Head {
   }
 }
 
-function several(document: TrialsDocument): Head {
+function several(document: AnyTrials): Head {
   const { outageMs, writes, verdicts, n, requested, trials } = document
   const withLoss = trials.filter(trial => trial.writes.lost > 0).length
   const outage =
@@ -109,7 +106,7 @@ function several(document: TrialsDocument): Head {
       : `The outage: median ${formatMs(outageMs.median)}, from ${formatMs(outageMs.min)} to ${formatMs(outageMs.max)}.`
   const interrupted = n < requested ? ` ${requested} were asked for.` : ''
   return {
-    title: `${changeOf(document.fault)}: ${n} trials`,
+    title: `${labelOf(trials[0])}${changeOf(document.fault)}: ${n} trials`,
     setting: settingLine(document, trials[0]),
     summary: `${n} times the primary ${faultVerb(document.fault)}${loadOf(document)}.${interrupted} ${outage} ${goneSentence(writes)}${withLoss > 0 ? ` They were lost in ${withLoss} of ${n} trials.` : ''}`,
     figures: [
@@ -128,12 +125,18 @@ function several(document: TrialsDocument): Head {
   }
 }
 
+/** What whoever measured it has called it. */
+const labelOf = (record: AnyRecord | undefined): string =>
+  record !== undefined && 'label' in record && record.label !== null ? `${record.label}. ` : ''
+
 const settingLine = (
-  { postgresVersion, runtime }: Pick<FailoverRecord, 'postgresVersion' | 'runtime'>,
-  first: Pick<FailoverRecord, 'synchronousCommit' | 'at' | 'labVersion'> | undefined,
+  { postgresVersion, runtime }: Pick<AnyRecord, 'postgresVersion' | 'runtime'>,
+  first: Pick<AnyRecord, 'synchronousCommit' | 'at' | 'labVersion'> | undefined,
 ): string =>
   [
-    ...[`PostgreSQL ${postgresVersion}`, `runtime ${runtime}`, `synchronous_commit ${first?.synchronousCommit ?? ''}`],
+    `PostgreSQL ${postgresVersion}`,
+    ...(runtime === null ? [] : [`runtime ${runtime}`]),
+    `synchronous_commit ${first?.synchronousCommit ?? ''}`,
     ...(first === undefined
       ? []
       : [`pg-failover-lab ${first.labVersion}`, `${first.at.slice(0, 16).replace('T', ' ')} UTC`]),
@@ -143,6 +146,7 @@ const FAULTS: Readonly<Record<string, { readonly noun: string; readonly verb: st
   crash: { noun: 'a crash', verb: 'crashed' },
   stop: { noun: 'a fast shutdown', verb: 'was stopped' },
   switchover: { noun: 'a switchover', verb: 'was switched over' },
+  command: { noun: 'a command', verb: 'was taken away by a command' },
 }
 
 /** A switchover is planned, and no failover. */
@@ -153,18 +157,20 @@ const faultNoun = (fault: string): string => FAULTS[fault]?.noun ?? fault
 
 const faultVerb = (fault: string): string => FAULTS[fault]?.verb ?? `got the fault ${fault}`
 
-const struck = (record: FailoverRecord): string =>
+const struck = (record: AnyRecord): string =>
   `Node ${record.oldPrimary}, the primary, ${faultVerb(record.fault)}${loadOf(record)}.`
 
-const loadOf = ({ load }: Pick<FailoverRecord, 'load'>): string =>
+const loadOf = ({ load }: Pick<AnyRecord, 'load'>): string =>
   ` under ${formatCount(load.ratePerSecond)} writes a second on ${load.connections} connections`
 
-const goneSentence = ({ acknowledged, lost }: FailoverRecord['writes']): string =>
-  lost === 0
-    ? `None of ${formatCount(acknowledged)} acknowledged writes is gone.`
-    : `${formatCount(lost)} of ${formatCount(acknowledged)} acknowledged writes ${lost === 1 ? 'is' : 'are'} gone.`
+const goneSentence = ({ acknowledged, lost }: AnyRecord['writes'], isKnown = true): string =>
+  !isKnown
+    ? 'What is gone is not known.'
+    : lost === 0
+      ? `None of ${formatCount(acknowledged)} acknowledged writes is gone.`
+      : `${formatCount(lost)} of ${formatCount(acknowledged)} acknowledged writes ${lost === 1 ? 'is' : 'are'} gone.`
 
-const writeFigures = ({ acknowledged, lost, indeterminate, recovered }: FailoverRecord['writes']): KeyFigure[] => [
+const writeFigures = ({ acknowledged, lost, indeterminate, recovered }: AnyRecord['writes']): KeyFigure[] => [
   { name: 'Lost', value: formatCount(lost), note: `of ${formatCount(acknowledged)} acknowledged`, isLoss: lost > 0 },
   { name: 'Indeterminate', value: formatCount(indeterminate), note: `${formatCount(recovered)} of them recovered` },
 ]

@@ -1,23 +1,22 @@
 /**
  * What a failover record says, section by section. Pure.
  */
-import type { FailoverRecord } from '../../measure/record.ts'
+import type { RunRecord } from '../../measure/record.ts'
 import { summaryOf, type Summary } from '../../measure/statistics.ts'
 import { measureOutage } from '../../measure/outage.ts'
 import { formatLsn } from '../../postgres/lsn.ts'
-import type { TrialResult } from '../../experiments/trial.ts'
 import { besides } from '../failover.ts'
 import { formatBytes, formatCount, formatLagMs, formatMs } from '../format.ts'
+import { phasesOf, type AnyRecord, type AnyResult } from '../phases.ts'
 import { markup, type Markup } from './markup.ts'
 import type { Section } from './page.ts'
 import { figure, loss, table, type Cell } from './table.ts'
-import { PHASES } from './trial-figures.ts'
 
 /** At most so many ids are shown; the record has them all. */
 const SHOWN_IDS = 12
 
 /** Writes and errors: what the client was told, what is there afterwards, and the verdict. */
-export const writesSection = (record: FailoverRecord): Section => ({
+export const writesSection = (record: RunRecord): Section => ({
   title: 'Writes',
   body: [
     markup`<p>Verdict: <strong${record.writes.lost > 0 ? markup` class="loss"` : undefined}>${record.verdict}</strong>. ${sentence(record.why)}</p>`,
@@ -27,7 +26,7 @@ export const writesSection = (record: FailoverRecord): Section => ({
 })
 
 /** The facts about writes, with what each count means. */
-export const writesTable = (writes: FailoverRecord['writes']): Markup =>
+export const writesTable = (writes: RunRecord['writes']): Markup =>
   table({
     caption: 'What the client was told, and what is in the database afterwards',
     head: ['writes', 'count', 'meaning'],
@@ -42,7 +41,7 @@ export const writesTable = (writes: FailoverRecord['writes']): Markup =>
     ],
   })
 
-const errorsTable = (errors: FailoverRecord['errors']): Markup =>
+const errorsTable = (errors: RunRecord['errors']): Markup =>
   Object.keys(errors).length === 0
     ? markup`<p>No error was met.</p>`
     : table({
@@ -61,27 +60,22 @@ function lostIds(ids: readonly number[]): Markup {
 export const sentence = (fact: string): string => `${fact.slice(0, 1).toUpperCase()}${fact.slice(1)}.`
 
 /** The phases, as a table of milliseconds; nothing where the outage has no end. */
-export const phasesTable = ({ phases, outageMs, resolutionMs }: FailoverRecord): Markup =>
-  phases === null || outageMs === null
+export function phasesTable(record: AnyRecord): Markup {
+  const { outageMs, resolutionMs } = record
+  return outageMs === null
     ? markup`<p>The outage is unknown: nothing was acknowledged before it, or nothing after.</p>`
     : table({
         caption: 'The outage by phase: from the last acknowledged write before to the first after',
         head: ['phase', 'took', 'ends when'],
         rows: [
-          ...PHASES.map(({ name, text }) => [text, figure(formatMs(phases[name])), PHASE_ENDS[name]]),
+          ...phasesOf(record).map(({ text, ms, ends }) => [text, figure(formatMs(ms)), ends]),
           ['outage', figure(formatMs(outageMs)), resolutionMs === null ? '' : `to within ${formatMs(resolutionMs)}`],
         ],
       })
-
-const PHASE_ENDS = {
-  detectMs: 'the old primary is seen to be down',
-  fenceMs: 'the old primary cannot come back',
-  promoteMs: 'the new primary accepts writes',
-  firstWriteMs: 'a client is told that a write is committed',
-} as const
+}
 
 /** Latencies of acknowledged writes: of all, and of those due before, in and after the outage. */
-export function latencyTable(record: FailoverRecord, run: TrialResult | undefined): Markup {
+export function latencyTable(record: RunRecord, run: AnyResult | undefined): Markup {
   if (record.latencyMs === null) return markup`<p>No write was acknowledged, so none has a latency.</p>`
   const outage = run === undefined ? undefined : measureOutage(run.history, run.milestones)
   const dueIn = (from: number, to: number): number[] =>
@@ -112,7 +106,7 @@ const summaryCells = ({ n, p50, p95, p99, max }: Summary): Cell[] => [
 ]
 
 /** How far each standby was behind when the fault struck, and where the timelines part. */
-export const walSection = (record: FailoverRecord): Section => ({
+export const walSection = (record: RunRecord): Section => ({
   title: 'WAL',
   body: [
     Object.keys(record.lagAtFault).length === 0
@@ -132,8 +126,8 @@ export const walSection = (record: FailoverRecord): Section => ({
       head: ['what', 'value'],
       rows: [
         ['old primary', record.oldPrimary],
-        ['new primary', record.newPrimary],
-        ['timeline', `${record.timeline.before} to ${record.timeline.after}`],
+        ['new primary', record.newPrimary ?? 'none was seen'],
+        ['timeline', `${record.timeline.before ?? 'not seen'} to ${record.timeline.after ?? 'not seen'}`],
         ['fork LSN', record.forkLsn === null ? 'not known' : formatLsn(record.forkLsn)],
         ['WAL of the old primary past the fork', walPastFork(record.walBytesLost)],
       ],
@@ -145,7 +139,7 @@ const walPastFork = (bytes: number | null): string =>
   bytes === null ? 'not known: it cannot be read here' : formatBytes(bytes)
 
 /** The server's settings, the load and the machine. */
-export const settingSection = (record: FailoverRecord): Section => ({
+export const settingSection = (record: RunRecord): Section => ({
   title: 'Setting',
   body: [
     markup`<div class="beside">`,
@@ -169,7 +163,7 @@ export const settingSection = (record: FailoverRecord): Section => ({
         ['load', `${formatCount(record.load.ratePerSecond)} writes a second, ${record.load.connections} connections`],
         ['synchronous_commit', record.synchronousCommit],
         ['PostgreSQL', record.postgresVersion],
-        ['runtime', record.runtime],
+        ...(record.runtime === null ? [] : [['runtime', record.runtime] as const]),
         ...machineRows(record.machine),
       ],
     }),
@@ -178,7 +172,7 @@ export const settingSection = (record: FailoverRecord): Section => ({
 })
 
 /** The machine, as rows of a table. */
-export const machineRows = ({ platform, cpus, node }: FailoverRecord['machine']): Cell[][] => [
+export const machineRows = ({ platform, cpus, node }: RunRecord['machine']): Cell[][] => [
   ['platform', platform],
   ['CPUs', String(cpus)],
   ['Node.js', node],

@@ -2,10 +2,10 @@
  * A run around its outage, counted in bins of time. Pure.
  * Every instant in it is in milliseconds relative to the fault.
  */
-import { measureOutage, type Outage } from '../../measure/outage.ts'
+import { measureOutage, measurePhases, type Outage } from '../../measure/outage.ts'
 import type { Write } from '../../history/history.ts'
-import type { TrialResult } from '../../experiments/trial.ts'
 import { formatMs } from '../format.ts'
+import { phasesOf, type AnyResult } from '../phases.ts'
 import type { Mark } from './marks.ts'
 
 /** So much is drawn before and after the outage, where the run lasted that long: milliseconds, or a part of the outage. */
@@ -48,7 +48,7 @@ export interface Point {
 }
 
 /** Cuts the window out of the run. */
-export function outageWindow(run: TrialResult): OutageWindow {
+export function outageWindow(run: AnyResult): OutageWindow {
   const { history, milestones, record } = run
   const outage = measureOutage(history, milestones)
   const relative = (at: number): number => at - milestones.faultAt
@@ -68,7 +68,7 @@ export function outageWindow(run: TrialResult): OutageWindow {
 
 /** Where the window begins and ends: not beyond the run, but with room for the last label. */
 function edges(
-  { history, milestones: { faultAt } }: TrialResult,
+  { history, milestones: { faultAt } }: AnyResult,
   outage: Outage | undefined,
   marks: readonly Mark[],
 ): { readonly beginMs: number; readonly endMs: number } {
@@ -81,20 +81,19 @@ function edges(
   return { beginMs, endMs: Math.max(Math.min(after, history.stoppedAt - faultAt), neededMs) }
 }
 
-function marksOf({ record, milestones }: TrialResult, outage: Outage | undefined): Mark[] {
+function marksOf({ record, milestones }: AnyResult, outage: Outage | undefined): Mark[] {
   const fault: Mark = { at: 0, text: `${record.fault}: 0 ms` }
   if (outage === undefined) return [fault]
-  const { lastAcknowledgedAt: begin, firstAcknowledgedAt: end } = outage
-  const ends = [milestones.detectedAt, milestones.fencedAt, milestones.promotedAt, end]
-  const phases = PHASES.map((text, at) => {
-    const within = (instant: number): number => Math.min(Math.max(instant, begin), end) - milestones.faultAt
-    const [from, until] = [within(ends[at - 1] ?? begin), within(ends[at] ?? end)]
-    return { at: from, until, text: `${text}: ${formatMs(until - from)}` }
+  const phases = measurePhases(outage, milestones)
+  const parts = phasesOf({ ...record, phases: record.phases === null ? null : phases })
+  let from = outage.lastAcknowledgedAt - milestones.faultAt
+  const marks = parts.map(({ text, ms }) => {
+    const mark = { at: from, until: from + ms, text: `${text}: ${formatMs(ms)}` }
+    from += ms
+    return mark
   })
-  return [fault, ...phases]
+  return [fault, ...marks]
 }
-
-const PHASES = ['detect', 'fence', 'promote', 'first write']
 
 const kindOf = ({ id, outcome }: Write, lost: ReadonlySet<number>): 'kept' | 'lost' | 'indeterminate' | 'failed' => {
   if (outcome.kind !== 'acknowledged') return outcome.kind
@@ -102,7 +101,7 @@ const kindOf = ({ id, outcome }: Write, lost: ReadonlySet<number>): 'kept' | 'lo
 }
 
 function binsOf(
-  { history, milestones: { faultAt }, record }: TrialResult,
+  { history, milestones: { faultAt }, record }: AnyResult,
   { fromMs, toMs, binMs }: Pick<OutageWindow, 'fromMs' | 'toMs' | 'binMs'>,
 ): Bin[] {
   const first = Math.floor(fromMs / binMs)

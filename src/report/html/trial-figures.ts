@@ -1,13 +1,10 @@
 /**
  * Many trials: how the outages are distributed, and of what each is made. Pure.
  */
-import type { Phases } from '../../measure/outage.ts'
-import type { FailoverRecord } from '../../measure/record.ts'
-import type { TrialsDocument } from '../../measure/trials.ts'
 import { formatCount, formatMs } from '../format.ts'
+import { phasePartsOf, phasesOf, type AnyRecord, type AnyTrials } from '../phases.ts'
 import { xAxis, yAxis } from './axes.ts'
 import type { Figure } from './figure.ts'
-import type { Ink } from './inks.ts'
 import { markup, type Markup } from './markup.ts'
 import { marksOver, roomForMarks } from './marks.ts'
 import { frameOf } from './plot.ts'
@@ -17,7 +14,7 @@ import { bar, dot, told, triangle } from './shapes.ts'
 const DOT_PX = 13
 
 /** Each trial a dot at its outage; dots that would cover each other stand on each other. */
-export function spreadFigure({ trials, outageMs }: TrialsDocument): Figure | undefined {
+export function spreadFigure({ trials, outageMs }: AnyTrials): Figure | undefined {
   if (outageMs === null) return undefined
   const measured = trials.flatMap(({ outageMs: ms, writes }, at) =>
     ms === null ? [] : [{ ms, lost: writes.lost, number: at + 1 }],
@@ -78,19 +75,11 @@ function stacked(dots: readonly TrialDot[]): (TrialDot & { readonly level: numbe
     })
 }
 
-/** The phases, in the order in which they happen. */
-export const PHASES: readonly { readonly name: keyof Phases; readonly ink: Ink; readonly text: string }[] = [
-  { name: 'detectMs', ink: 'detect', text: 'detect' },
-  { name: 'fenceMs', ink: 'fence', text: 'fence' },
-  { name: 'promoteMs', ink: 'promote', text: 'promote' },
-  { name: 'firstWriteMs', ink: 'first-write', text: 'first write' },
-]
-
 /** More labels than this do not fit beside each other. */
 const MOST_LABELS = 30
 
 /** A bar a trial, made of its phases. */
-export function phasesFigure(trials: readonly FailoverRecord[]): Figure {
+export function phasesFigure(trials: readonly AnyRecord[]): Figure {
   const frame = frameOf({ top: 16, height: 228 })
   const highest = Math.max(1, ...trials.map(({ outageMs }) => outageMs ?? 0))
   const y = linearAround([0, highest], [frame.bottom, frame.top])
@@ -103,7 +92,7 @@ export function phasesFigure(trials: readonly FailoverRecord[]): Figure {
     label: 'The phases of the outage in each trial',
     caption:
       'Of what each outage is made: a bar a trial, its phases from the bottom upwards in the order in which they happen. The table of trials has the numbers.',
-    key: PHASES.map(({ ink, text }) => ({ ink, text })),
+    key: phasePartsOf(trials[0]).map(({ ink, text }) => ({ ink, text })),
     frame,
     drawing: [
       yAxis(frame, { name: 'outage', scale: y, format: formatAxisMs }),
@@ -113,13 +102,14 @@ export function phasesFigure(trials: readonly FailoverRecord[]): Figure {
   }
 }
 
-function phasesBar({ phases }: FailoverRecord, { y, x, width }: BarPlace): Markup {
-  if (phases === null) return markup``
-  const text = PHASES.map(phase => `${phase.text} ${formatMs(phases[phase.name])}`).join(', ')
-  const ends = PHASES.map((_, at) => PHASES.slice(0, at + 1).reduce((sum, { name }) => sum + phases[name], 0))
+function phasesBar(record: AnyRecord, { y, x, width }: BarPlace): Markup {
+  const phases = phasesOf(record)
+  if (phases.length === 0) return markup``
+  const text = phases.map(phase => `${phase.text} ${formatMs(phase.ms)}`).join(', ')
+  const ends = phases.map((_, at) => phases.slice(0, at + 1).reduce((sum, { ms }) => sum + ms, 0))
   return told(
     text,
-    PHASES.map(({ ink }, at) =>
+    phases.map(({ ink }, at) =>
       bar({ left: x - width / 2, right: x + width / 2, top: y(ends[at] ?? 0), bottom: y(ends[at - 1] ?? 0) }, ink),
     ),
   )

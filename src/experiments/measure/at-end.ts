@@ -1,0 +1,75 @@
+/**
+ * What is there when a measurement ends: on the new primary, and on every other server that can still be asked.
+ */
+import { throwIfInterrupted, messageOf } from '../../errors.ts'
+import { isLook, primaryIn, type NamedServers, type Silence } from '../../client/named-servers.ts'
+import { rowsIn } from '../../client/writer.ts'
+import type { Survivors } from '../../history/check.ts'
+import type { NodeAtEnd } from '../../measure/measured.ts'
+import { parseServer, type Look } from '../../measure/takeover.ts'
+import { isMissingTable } from './table.ts'
+
+interface AtEnd {
+  /** Undefined where nobody accepts writes, or it is not clear who is to be believed. */
+  readonly survivors: Survivors
+  readonly nodesAtEnd: readonly NodeAtEnd[]
+  readonly unseen: readonly string[]
+}
+
+export interface EndOptions {
+  readonly run: string
+  /** Who took over, as the client saw it; undefined where nobody did. */
+  readonly after: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** Asks each, over new connections. @throws LabError INTERRUPTED */
+export async function readEnd(servers: NamedServers, { run, after, signal }: EndOptions): Promise<AtEnd> {
+  const seen = await servers.lookAround(signal)
+  const unseen: string[] = []
+  const told = async <T>(what: string, work: () => Promise<T> | T): Promise<T | undefined> => {
+    try {
+      return await work()
+    } catch (error) {
+      throwIfInterrupted(signal)
+      unseen.push(`${what}: ${messageOf(error)}`)
+      return undefined
+    }
+  }
+  const rowsOn = (node: string): Promise<ReadonlyMap<number, number>> => readRows(servers, { node, run, signal })
+  const primary = await told('what is there of the writes', () => believedIn(seen, after))
+  const survivors =
+    primary === undefined ? undefined : await told('what is there of the writes', () => rowsOn(primary.node))
+  const at = async (one: Look | Silence): Promise<NodeAtEnd> => {
+    if (!isLook(one)) return { node: one.node, role: 'unreachable', server: null, rowsOnlyHere: null }
+    const role = one.isInRecovery ? 'standby' : 'primary'
+    const isPrimary = one.server === primary?.server
+    const rows = isPrimary || survivors === undefined ? undefined : await told(one.node, () => rowsOn(one.node))
+    const only = rows === undefined ? null : [...rows.keys()].filter(id => survivors?.has(id) === false).length
+    return { node: one.node, role, server: parseServer(one.server), rowsOnlyHere: only }
+  }
+  const nodesAtEnd: NodeAtEnd[] = []
+  for (const one of seen) nodesAtEnd.push(await at(one))
+  return { survivors, nodesAtEnd, unseen }
+}
+
+/** Who took over, if it still accepts writes: where two do, a client was led to it. */
+function believedIn(seen: readonly (Look | Silence)[], after: string | undefined): Pick<Look, 'node' | 'server'> {
+  const found = seen.filter(isLook).find(look => look.server === after && !look.isInRecovery)
+  if (found !== undefined) return found
+  const { name: node, server } = primaryIn(seen)
+  return { node, server }
+}
+
+async function readRows(
+  servers: NamedServers,
+  { node, run, signal }: { readonly node: string; readonly run: string; readonly signal: AbortSignal },
+): Promise<ReadonlyMap<number, number>> {
+  await using session = await servers.connect(node, { signal })
+  try {
+    return await rowsIn(servers.table ?? '', session, run)
+  } catch (error) {
+    if (isMissingTable(error)) return new Map()
+    throw error
+  }
+}
