@@ -1,0 +1,105 @@
+/**
+ * From what one subject did in one trial to what is told of it. Pure. Instants are milliseconds of the machine's clock.
+ */
+
+/** One request, or one notification. */
+export interface Attempt {
+  readonly id: string
+  readonly begunAt: number
+  readonly settledAt?: number
+  /** Absent: acknowledged, if it settled. */
+  readonly error?: string
+}
+
+/** What happened around it. */
+export interface Instants {
+  readonly struckAt: number
+  /** When the new primary was one; the same as struckAt where nobody is promoted. */
+  readonly promotedAt: number
+  /** Until then nobody helps. */
+  readonly observedUntil: number
+  /** Afterwards the address was moved, where it had not. */
+  readonly movedAt?: number
+  /** And then the old node's connections were ended. */
+  readonly closedAt?: number
+  readonly endedAt: number
+}
+
+export type End =
+  | { readonly kind: 'lives' }
+  /** It ended by itself. */
+  | { readonly kind: 'crashed'; readonly by: string; readonly exitCode: number | null; readonly at: number }
+
+/**
+ * At the end of the observation, by its last three seconds: `well`, every request is acknowledged; `partly`, some are; `stuck`,
+ * none is.
+ */
+export type State = 'well' | 'partly' | 'stuck'
+
+/** What made a stuck one go on. */
+export type HealedBy =
+  'the address moves' | 'the old connections end' | 'nothing' | 'it crashes with the old connections'
+
+/** One subject in one trial. */
+export interface Result {
+  /** While it was observed. */
+  readonly end: End
+  /** From the promotion to the first request that was acknowledged after it; null: none, while it was observed. */
+  readonly firstGoodMs: number | null
+  readonly state: State
+  /** Of a stuck one that lives; else null. */
+  readonly healedBy: HealedBy | null
+  /** Requests that were under way for three seconds and more when the observation ended. */
+  readonly hanging: number
+  /** Since it was struck, while it was observed. */
+  readonly acknowledged: number
+  readonly errors: Readonly<Record<string, number>>
+}
+
+const LAST_MS = 3_000
+
+export function measure(attempts: readonly Attempt[], ended: End, instants: Instants): Result {
+  const { struckAt, promotedAt, observedUntil } = instants
+  const isCrashed = ended.kind === 'crashed' && ended.at <= observedUntil
+  const settled = attempts.filter(({ settledAt }) => settledAt !== undefined && settledAt <= observedUntil)
+  const after = settled.filter(({ settledAt = 0 }) => settledAt > struckAt)
+  const good = after.filter(isGood).map(({ settledAt = 0 }) => settledAt)
+  const firstGoodAt = Math.min(...good.filter(at => at > promotedAt))
+  const hanging = attempts.filter(
+    ({ begunAt, settledAt = Infinity }) => begunAt < observedUntil - LAST_MS && settledAt > observedUntil,
+  )
+  const state = stateOf(after, observedUntil)
+  return {
+    end: isCrashed ? ended : { kind: 'lives' },
+    firstGoodMs: firstGoodAt === Infinity ? null : firstGoodAt - promotedAt,
+    state,
+    healedBy: state === 'stuck' && !isCrashed ? healedBy(attempts, ended, instants) : null,
+    hanging: isCrashed ? 0 : hanging.length,
+    acknowledged: good.length,
+    errors: countedErrors(after),
+  }
+}
+
+const isGood = ({ error }: Attempt): boolean => error === undefined
+
+function stateOf(after: readonly Attempt[], observedUntil: number): State {
+  const last = after.filter(({ settledAt = 0 }) => settledAt > observedUntil - LAST_MS)
+  const good = last.filter(isGood).length
+  if (good === 0) return 'stuck'
+  return good === last.length ? 'well' : 'partly'
+}
+
+function healedBy(attempts: readonly Attempt[], ended: End, { movedAt, closedAt, endedAt }: Instants): HealedBy {
+  const isGoodWithin = (from: number | undefined, to: number): boolean =>
+    from !== undefined &&
+    attempts.some(({ settledAt = 0, error }) => error === undefined && settledAt > from && settledAt <= to)
+  if (isGoodWithin(movedAt, closedAt ?? endedAt)) return 'the address moves'
+  if (ended.kind === 'crashed') return 'it crashes with the old connections'
+  return isGoodWithin(closedAt, endedAt) ? 'the old connections end' : 'nothing'
+}
+
+function countedErrors(attempts: readonly Attempt[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { error } of attempts) if (error !== undefined) counts[error] = (counts[error] ?? 0) + 1
+  return counts
+}

@@ -1,0 +1,37 @@
+/**
+ * The result for a terminal. Pure.
+ */
+import type { DriversDocument } from './document.ts'
+import { situationTable, type Table } from './tables.ts'
+
+export function terminalReport(document: DriversDocument): string {
+  const { situations, cells, failures } = document
+  const shown = situations.filter(({ id }) => cells.some(({ situation }) => situation === id))
+  const blocks = shown.map(situation => {
+    const n = Math.max(...cells.filter(cell => cell.situation === situation.id).map(cell => cell.n))
+    const table = alignedTable(situationTable(document, situation)).map(line => `  ${line}`)
+    return [`${situation.title} (${situation.id}, n = ${n})`, `  ${situation.says}`, '', ...table].join('\n')
+  })
+  const failed = failures.map(({ situation, reason }) => `A trial of ${situation} came to nothing: ${reason}`)
+  return [...blocks, ...failed, settingOf(document)].join('\n\n')
+}
+
+export function settingOf({ date, machine, postgresVersion, options, versions }: DriversDocument): string {
+  const drivers = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return (
+    `${date}, PostgreSQL ${postgresVersion}, Node ${machine.node.slice(1)}, ${machine.platform}, ${machine.cpus} CPUs; ` +
+    `${options.ratePerSecond} requests a second of each subject, observed for ${options.observeMs / 1_000} s; ${drivers.join(', ')}`
+  )
+}
+
+/** Columns aligned, two spaces between. */
+export function alignedTable({ head, rows }: Table): string[] {
+  const all = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
+  return all.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}

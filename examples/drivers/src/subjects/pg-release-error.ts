@@ -1,0 +1,40 @@
+/**
+ * pg, a Pool with connect() and release(error): a connection on which something failed is not kept.
+ */
+import pg from 'pg'
+import type { Target } from '../protocol.ts'
+import { insertInto, type Subject } from '../subject.ts'
+import { transact } from './pg-client.ts'
+
+/** With the one thing that everybody adds first: without it the process would end, and nothing else could be seen. */
+export function openDefault({ url, table }: Target): Subject {
+  const pool = new pg.Pool({ connectionString: url })
+  pool.on('error', () => undefined)
+  return over(pool, table)
+}
+
+export function openMended({ url, table }: Target): Subject {
+  // #region mended
+  const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 2_000, query_timeout: 2_000 })
+  pool.on('error', () => undefined)
+  pool.on('connect', client => void client.on('error', () => undefined)) // while it is taken, nobody else listens
+  // #endregion
+  return over(pool, table)
+}
+
+const over = (pool: pg.Pool, table: string): Subject => ({
+  write: (id, seconds) => taken(pool, client => client.query(insertInto(table), [id, seconds])),
+  transaction: (id, seconds) => taken(pool, client => transact(client, { table, id, seconds })),
+})
+
+async function taken<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    const result = await work(client)
+    client.release()
+    return result
+  } catch (error) {
+    client.release(error as Error)
+    throw error
+  }
+}
