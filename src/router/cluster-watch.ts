@@ -46,7 +46,8 @@ export class ClusterWatch extends EventEmitter<Events> {
   readonly #options: ClusterWatchOptions
   #known: Known = { system: undefined, timeline: 0, started: undefined }
   #primary: Primary | undefined
-  #why = 'no host was asked yet'
+  #why = 'not every host was asked yet'
+  readonly #asked = new Set<Host>()
   /** A look that was asked before this says nothing: something has gone wrong since. */
   #doubtedAt = -Infinity
   #marks: readonly Mark[] = []
@@ -128,6 +129,13 @@ export class ClusterWatch extends EventEmitter<Events> {
   }
 
   #consider(host: Host): void {
+    this.#asked.add(host)
+    // At first, whoever says that it is the primary may be one of two.
+    if (this.#asked.size === this.hosts.length) this.#choose()
+    this.emit('look', host)
+  }
+
+  #choose(): void {
     const choice = choosePrimary(this.hosts, this.#known)
     const before = this.#primary
     if (choice.found === undefined) {
@@ -137,7 +145,6 @@ export class ClusterWatch extends EventEmitter<Events> {
     } else {
       this.#take({ host: choice.found, look: choice.look }, before)
     }
-    this.emit('look', host)
   }
 
   #take(now: Primary, before: Primary | undefined): void {

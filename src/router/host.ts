@@ -99,8 +99,10 @@ export class Host {
   /** Where it is in which history, to hold a position against. */
   async place(): Promise<Place | undefined> {
     const look = this.#look_
-    const lineage = await this.lineage()
-    if (look === undefined || lineage === undefined || lineage.timeline !== look.timeline) return undefined
+    const known = await this.lineage()
+    if (look?.timeline === undefined) return undefined
+    const unseen = { timeline: look.timeline, ended: [], isComplete: false }
+    const lineage = known?.timeline === look.timeline ? known : unseen
     const lsn = look.role === 'primary' ? look.flushLsn : look.replayLsn
     return { system: look.system, started: look.started, lineage, lsn }
   }

@@ -3,7 +3,7 @@
  */
 import pg from 'pg'
 import { codeOf } from '../errors.ts'
-import { formatLsn } from '../postgres/lsn.ts'
+import { formatLsn, type Lsn } from '../postgres/lsn.ts'
 import { pause } from '../wait.ts'
 import { destroy } from './client.ts'
 import type { ClusterWatch } from './cluster-watch.ts'
@@ -36,6 +36,8 @@ export interface ReadsOptions {
 
 const WAIT_MS = 200
 const BETWEEN_LOOKS_MS = 2
+/** server_version_num of the first release with WAIT FOR. */
+const HAS_WAIT_FOR = 190_000
 
 export class Reads {
   readonly #options: ReadsOptions
@@ -106,9 +108,17 @@ export class Reads {
       if (having !== undefined) return having.host
       const waiting = found.filter(each => each.found === 'not yet').map(each => each.host)
       if (waiting.length === 0 || performance.now() >= deadline) return undefined
-      await pause(BETWEEN_LOOKS_MS)
-      await Promise.all(waiting.map(async host => await host.lookNow()))
+      const limitMs = deadline - performance.now()
+      await Promise.race(waiting.map(async host => await this.#nextLook(host, position, limitMs)))
     }
+  }
+
+  /** Looks again: when the server itself says that it has come so far, where it can; else a little later. */
+  async #nextLook(host: Host, { lsn }: Position, limitMs: number): Promise<void> {
+    const version = host.look?.versionNumber ?? 0
+    if (lsn !== undefined && version >= HAS_WAIT_FOR) await this.#poolOf(host).waitFor(lsn, limitMs)
+    else await pause(BETWEEN_LOOKS_MS)
+    await host.lookNow()
   }
 
   #inTurn(hosts: readonly Host[]): readonly Host[] {
@@ -171,6 +181,16 @@ class HostPool {
       client.release(isOfTheServer(error))
       throw error
     }
+  }
+
+  /**
+   * Until the server has replayed so much, or the time is over; whether the write is there is looked at afterwards, since WAIT
+   * FOR knows no timelines. https://www.postgresql.org/docs/19/sql-wait-for.html
+   */
+  async waitFor(lsn: Lsn, limitMs: number): Promise<void> {
+    // No parameter is possible there; this text is an LSN, since it was made of a number.
+    const statement = `WAIT FOR LSN '${formatLsn(lsn)}' WITH (MODE 'standby_replay', TIMEOUT '${Math.ceil(limitMs)}ms', NO_THROW)`
+    await this.#pool.query(statement).catch(() => undefined)
   }
 
   drop(): void {
