@@ -103,7 +103,7 @@ export async function dropTable(servers: NamedServers, table: OwnTable): Promise
   }
 }
 
-const DROP_TIMEOUT_MS = 10_000
+const DROP_TIMEOUT_MS = 5_000
 
 const accepting = (servers: NamedServers): Condition<{ readonly name: string; readonly server: string }> => ({
   what: 'a primary',
