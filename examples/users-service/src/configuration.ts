@@ -33,6 +33,8 @@ export interface Configuration {
   /** Requests a minute, of each client and on each instance. 0: no limit. */
   readonly rateLimitPerMinute: number
   readonly cache: { readonly url: string; readonly maxAgeMs: number } | undefined
+  /** Whether X-Forwarded-For is to be believed: only behind a proxy that sets it. */
+  readonly trustsProxy: boolean
   readonly hasActivityLog: boolean
   readonly idempotencyKeyHours: number
   /** Requests in flight get so long at the end, in milliseconds. */
@@ -69,6 +71,7 @@ export function readConfiguration(environment: Environment): Configuration {
     jwtSecret: readSecret(environment),
     rateLimitPerMinute: number('RATE_LIMIT_PER_MINUTE', 0),
     cache: redis === undefined ? undefined : { url: redis, maxAgeMs: number('CACHE_MAX_AGE_MS', 1_000) },
+    trustsProxy: readSwitch(environment, 'TRUST_PROXY'),
     hasActivityLog: readSwitch(environment, 'ACTIVITY_LOG'),
     idempotencyKeyHours: number('IDEMPOTENCY_KEY_HOURS', 24),
     shutdownMs: number('SHUTDOWN_MS', 10_000),

@@ -37,12 +37,21 @@ export function problemOf(
   const { statusCode = 500, validation, message } = error as Partial<FastifyError>
   if (validation !== undefined)
     return { status: 400, type: 'invalid', title: 'The request is not valid', detail: message }
-  if (statusCode < 500) return { status: statusCode, type: 'refused', title: message ?? 'The request is refused' }
+  if (statusCode < 500)
+    return { status: statusCode, type: byStatus[statusCode] ?? 'refused', title: message ?? 'The request is refused' }
   const isWrite = method === 'POST'
   if (isWrite && mayHaveHappened(error)) return indeterminate(headers['idempotency-key'] !== undefined)
   if (error instanceof RouterError) return ofRouter[error.code]
   if (isOfTheDatabase(error)) return { ...UNAVAILABLE, ...(isWrite ? { mayHaveHappened: false } : {}) }
   return { status: 500, type: 'internal', title: 'Something is wrong here' }
+}
+
+/** Of errors of fastify and its plugins. */
+const byStatus: Readonly<Record<number, string>> = {
+  401: 'unauthorized',
+  413: 'too-large',
+  415: 'not-json',
+  429: 'too-many-requests',
 }
 
 /**

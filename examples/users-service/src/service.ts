@@ -1,52 +1,101 @@
 /**
  * The service: everything together, as `main.ts` runs it and as the tests do.
  */
-import cookie from '@fastify/cookie'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { createRouter, type Router } from 'pg-failover-lab/router'
+import { ActivityLog } from './activity-log.ts'
+import { createApp } from './app.ts'
 import type { Configuration } from './configuration.ts'
 import type { Context } from './context.ts'
-import { migrate } from './migration.ts'
-import { problemOf, sendProblem } from './problem.ts'
-import { clearToken } from './read-token.ts'
-import { listUsers } from './users.ts'
-import { usersRoutes } from './users-routes.ts'
+import { messageOf, within } from './limit.ts'
+import { ListCache } from './list-cache.ts'
+import { createLog } from './log.ts'
+import { Metrics } from './metrics.ts'
+import { Preparation } from './preparation.ts'
+import { forgetKeys, listUsers } from './users.ts'
 
 export interface Service extends AsyncDisposable {
   readonly app: FastifyInstance
   readonly router: Router
+  /** The tables are there. */
+  readonly prepared: Promise<void>
+  /**
+   * Accepts nothing more, lets what is in flight finish, and ends every connection. Idempotent.
+   * @returns how many requests were cut off when their time was over
+   */
+  end(): Promise<{ readonly cutOff: number }>
 }
 
-export async function createService(configuration: Configuration): Promise<Service> {
+const FORGET_KEYS_EVERY_MS = 600_000
+const END_MS = 5_000
+
+/** Begins at once; `prepared` says when its tables are there. `log` is for tests. */
+export async function createService(
+  configuration: Configuration,
+  log = createLog(configuration.logLevel),
+): Promise<Service> {
   const router = routerFor(configuration)
-  await migrate(router, configuration)
-  const app = fastify({
-    logger: { level: configuration.logLevel },
-    disableRequestLogging: true,
-  }).withTypeProvider<TypeBoxTypeProvider>()
-  const context: Context = { configuration, router, lists: (page, limits) => listUsers(router, page, limits) }
-  app.decorateRequest('caller', '')
-  app.decorateReply('servedBy', undefined)
-  app.setErrorHandler((error, request, reply) => {
-    const details = problemOf(error, request)
-    if (details.clearsToken === true) clearToken(reply)
-    return sendProblem(reply, details)
-  })
-  await app.register(cookie)
-  await app.register(swagger, { openapi: { info: { title: 'Users', version: '1' } } })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
-  await app.register(usersRoutes, context)
+  const metrics = new Metrics(router)
+  const ending = new AbortController()
+  const { signal } = ending
+  router
+    .on('primary', change => log.info(change, 'there is a primary'))
+    .on('lost', why => log.warn({ why }, 'no primary'))
+  const preparation = new Preparation(router, { configuration, log, signal })
+  const cache = configuration.cache && new ListCache({ ...configuration.cache, router, metrics, log })
+  const activity = configuration.hasActivityLog
+    ? new ActivityLog({ router, configuration, log, onGap: () => metrics.gap(), begin: preparation.done, signal })
+    : undefined
+  const context: Context = {
+    ...{ configuration, router, preparation },
+    isEnding: () => signal.aborted,
+    lists: cache?.lists ?? ((wanted, limits) => listUsers(router, wanted, limits)),
+  }
+  const app = await createApp(context, { log, metrics, activity })
+  const forgetting = setInterval(() => {
+    forgetKeys(router, configuration.idempotencyKeyHours).catch((error: unknown) =>
+      log.warn({ reason: messageOf(error) }, 'old keys stay'),
+    )
+  }, FORGET_KEYS_EVERY_MS)
+  forgetting.unref()
+
+  async function end(): Promise<{ readonly cutOff: number }> {
+    ending.abort()
+    clearInterval(forgetting)
+    const cutOff = await closeWithin(app, configuration.shutdownMs)
+    await activity?.ended()
+    await cache?.[Symbol.asyncDispose]()
+    metrics.end()
+    await within(END_MS, 'the end of the router', router.end()).catch((error: unknown) =>
+      log.warn({ err: error }, 'connections are left'),
+    )
+    await preparation.done
+    return { cutOff }
+  }
+  let ended: ReturnType<typeof end> | undefined
+  const endOnce = async (): ReturnType<typeof end> => await (ended ??= end())
   return {
     app,
     router,
+    prepared: preparation.done,
+    end: endOnce,
     [Symbol.asyncDispose]: async () => {
-      await app.close()
-      await router.end()
+      await endOnce()
     },
   }
+}
+
+async function closeWithin(app: FastifyInstance, limitMs: number): Promise<number> {
+  const closed = app.close().then(() => 0)
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<number>(resolve => {
+    timer = setTimeout(() => resolve(app.inFlight()), limitMs)
+  })
+  const cutOff = await Promise.race([closed, limit])
+  clearTimeout(timer)
+  if (cutOff > 0) app.server.closeAllConnections()
+  await closed
+  return cutOff
 }
 
 function routerFor({ database }: Configuration): Router {

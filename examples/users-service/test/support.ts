@@ -1,9 +1,12 @@
 /**
  * The service over a cluster of the library: what a test says is different, the rest as it is by default.
  */
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
+import { Writable } from 'node:stream'
+import type { FastifyBaseLogger, FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { TestCluster } from 'pg-failover-lab'
 import { readConfiguration, type Configuration } from '../src/configuration.ts'
+import { createLog } from '../src/log.ts'
 import { createService, type Service } from '../src/service.ts'
 
 /** Of the role that the service makes for itself. */
@@ -30,5 +33,69 @@ export const configurationFor = (cluster: TestCluster, more: Record<string, stri
   readConfiguration(environmentFor(cluster, more))
 
 /** Not listening: for `app.inject()`. */
-export const serviceFor = async (cluster: TestCluster, more: Record<string, string> = {}): Promise<Service> =>
-  await createService(configurationFor(cluster, more))
+export async function serviceFor(cluster: TestCluster, more: Record<string, string> = {}): Promise<Service> {
+  const service = await createService(configurationFor(cluster, more))
+  await service.prepared
+  return service
+}
+
+export interface Listening extends Service {
+  /** `http://127.0.0.1:41234` */
+  readonly url: string
+}
+
+/** On a port of its own. */
+export async function listening(cluster: TestCluster, more: Record<string, string> = {}): Promise<Listening> {
+  const service = await serviceFor(cluster, more)
+  const url = await service.app.listen({ host: '127.0.0.1', port: 0 })
+  return { ...service, url }
+}
+
+/** Of a problem. */
+export interface Answer {
+  readonly type: string
+  readonly status: number
+  readonly mayHaveHappened?: boolean
+}
+
+export const post = async (
+  app: FastifyInstance,
+  payload: object,
+  headers: Record<string, string> = {},
+): Promise<LightMyRequestResponse> => await app.inject({ method: 'POST', url: '/users', payload, headers })
+
+export async function countUsers(cluster: TestCluster): Promise<number> {
+  const sql = 'SELECT count(*)::int AS n FROM users_service.users'
+  const [row] = await cluster.query<{ n: number }>(sql, [], { as: 'superuser' })
+  return row?.n ?? NaN
+}
+
+/** As somebody else would sign it: RFC 7519. */
+export function tokenFor(claims: object, secret: string, alg = 'HS256'): string {
+  const [head, body] = [{ alg, typ: 'JWT' }, claims].map(part =>
+    Buffer.from(JSON.stringify(part)).toString('base64url'),
+  )
+  const signature = createHmac('sha256', secret).update(`${head}.${body}`).digest('base64url')
+  return `${head}.${body}.${alg === 'none' ? '' : signature}`
+}
+
+/** What the service logs. */
+export class LogLines {
+  text = ''
+  readonly logger: FastifyBaseLogger = createLog(
+    'trace',
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        this.text += chunk.toString()
+        done()
+      },
+    }),
+  )
+
+  get lines(): readonly Record<string, unknown>[] {
+    return this.text
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+  }
+}
