@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { errorsByCode, latenciesOf, type History, type Outcome, type Write } from '../../../src/history/history.ts'
+import {
+  errorsByCode,
+  hungConnections,
+  latenciesOf,
+  type History,
+  type Outcome,
+  type Write,
+} from '../../../src/history/history.ts'
 
 const acknowledged: Outcome = { kind: 'acknowledged' }
 const failed = (code: string): Outcome => ({ kind: 'failed', code })
@@ -15,6 +22,12 @@ const historyOf = (writes: readonly Omit<Write, 'id' | 'sentAt'>[], ...codes: re
 })
 const outcomes = (...all: readonly Outcome[]): Omit<Write, 'id' | 'sentAt'>[] =>
   all.map((outcome, at) => ({ dueAt: at, settledAt: at, outcome }))
+
+test('connections that hung are those without an answer, with a write on them or before', () => {
+  const writes = outcomes(acknowledged, indeterminate('ETIMEDOUT'), indeterminate('ECONNRESET'), failed('57P03'))
+  expect(hungConnections(historyOf(writes, 'ECONNREFUSED', 'ETIMEDOUT', 'ETIMEDOUT'))).toBe(3)
+  expect(hungConnections(historyOf(outcomes(acknowledged)))).toBe(0)
+})
 
 describe('the errors of a history', () => {
   test('are counted by code, of writes and of attempts to connect alike', () => {

@@ -17,7 +17,20 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
 )
 const history: fc.Arbitrary<History> = fc.record({
   run: fc.string({ unit: 'binary' }),
-  writes: fc.array(fc.record({ id: fc.nat(), dueAt: at, sentAt: at, settledAt: at, outcome }), { maxLength: 10 }),
+  writes: fc.array(
+    fc.record(
+      {
+        id: fc.nat(),
+        dueAt: at,
+        sentAt: at,
+        settledAt: at,
+        outcome,
+        server: fc.constantFrom('primary', '10.0.0.5:5432 2 7'),
+      },
+      { requiredKeys: ['id', 'dueAt', 'sentAt', 'settledAt', 'outcome'] },
+    ),
+    { maxLength: 10 },
+  ),
   connectionErrors: fc.array(fc.record({ at, code }), { maxLength: 5 }),
   startedAt: at,
   stoppedAt: at,

@@ -7,6 +7,7 @@ import { demo } from '../../../src/demo/demo.ts'
 import {
   choiceOption,
   countOption,
+  durationOption,
   flagOption,
   listOption,
   fileOption,
@@ -16,6 +17,26 @@ import {
 import { catchLabError } from '../../support/catch-lab-error.ts'
 
 const ABOUT = { name: 'd', title: 'D', question: 'Q?', learnt: 'L.', summary: 's' }
+
+describe('a time', () => {
+  const settle = durationOption('--settle <time>', '60s', 'look for so long')
+  const most = durationOption('--max-outage <time>', undefined, 'fail if longer')
+
+  test('is a number and a unit, in milliseconds; its standard is told to the help', () => {
+    expect(settle.parse(undefined)).toBe(60_000)
+    expect(settle.description).toBe('look for so long (default: 60s)')
+    expect(most.parse(undefined)).toBeUndefined()
+    expect(['500ms', '1.5s', '2min', '1h', '0'].map(given => most.parse([given]))).toEqual([
+      500, 1500, 120_000, 3_600_000, 0,
+    ])
+  })
+
+  test.each(['5', '5 apples', '-1s', '', '1m', '100d'])('is not %j', async given => {
+    const { message, hint } = await catchLabError('USAGE', () => settle.parse([given]))
+    expect(message).toBe(`--settle is "${given}"`)
+    expect(hint).toContain('500ms, 30s')
+  })
+})
 
 describe('a count', () => {
   const rate = countOption('--rate <n>', { min: 1, max: 10_000, standard: 200 }, 'writes a second')

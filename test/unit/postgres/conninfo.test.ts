@@ -7,8 +7,10 @@ import {
   formatConninfo,
   hostsIn,
   parseConninfo,
+  serverInUrl,
   withHosts,
 } from '../../../src/postgres/conninfo.ts'
+import { catchLabError } from '../../support/catch-lab-error.ts'
 
 const STANDARD =
   'host=primary.replication,replica1.replication port=5432 user=replicator connect_timeout=2 target_session_attrs=primary'
@@ -88,4 +90,25 @@ test('a URL means the same to a client, whatever is in a name or a password', ()
       },
     ),
   )
+})
+
+describe('a URL', () => {
+  test('names a server by its host and port, and tells nothing of its password', () => {
+    expect(serverInUrl('postgresql://app:secret@db1/app?sslmode=require')).toBe('db1:5432')
+    expect(serverInUrl('postgres://app@[::1]:6432/app')).toBe('[::1]:6432')
+  })
+
+  test.each(['db1:5432', 'postgresql:///app?host=/tmp', 'mysql://db1/app', 'postgresql://u:sec ret@'])(
+    '%s is none',
+    async url => {
+      const { message, hint } = await catchLabError('USAGE', () => serverInUrl(url))
+      expect(message).toMatch(/^a server is named by a URL/)
+      expect(`${message}${hint}`).not.toContain('sec ret')
+    },
+  )
+
+  test('of several servers is to be given as several', async () => {
+    const { message } = await catchLabError('USAGE', () => serverInUrl('postgresql://app@db1,db2/app'))
+    expect(message).toBe('db1,db2 is several servers in one URL')
+  })
 })
