@@ -34,6 +34,8 @@ export interface Cell {
   /** Absent where the old node was down. */
   readonly oldConnections?: Spread
   readonly duplicates?: Spread
+  /** Acknowledged after the promotion, and not in the new primary. */
+  readonly astray?: Spread
   readonly rssBytes?: Spread
   /** Over all trials. */
   readonly acknowledged: number
@@ -52,7 +54,12 @@ export interface DriversDocument {
     readonly node: string
   }
   readonly postgresVersion: string
-  readonly options: { readonly trials: number; readonly observeMs: number; readonly ratePerSecond: number }
+  readonly options: {
+    readonly trials: number
+    readonly observeMs: number
+    readonly ratePerSecond: number
+    readonly together: number
+  }
   /** `pg` → `8.23.1` */
   readonly versions: Readonly<Record<string, string>>
   readonly subjects: readonly DocumentedSubject[]
@@ -116,6 +123,7 @@ function cellOf(results: readonly SubjectResult[]): Figures {
       hanging: spread(({ hanging }) => hanging),
       oldConnections: spread(({ oldConnections }) => oldConnections),
       duplicates: spread(({ duplicates }) => duplicates),
+      astray: spread(({ astray }) => astray),
       rssBytes: spread(({ rssBytes }) => rssBytes),
     }),
   }

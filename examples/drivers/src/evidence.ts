@@ -37,16 +37,13 @@ export async function countConnections(
 const CONNECTIONS = `SELECT application_name AS name, count(*)::int AS n FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND usename = 'app' GROUP BY 1 ORDER BY 1`
 
-/** How many ids each subject has in its table more than once. */
-export async function countDuplicates(
+/** The ids in each subject's table, as often as they are there. */
+export async function readIds(
   cluster: TestCluster,
   { node, subjects }: { readonly node: string; readonly subjects: readonly SubjectProcess[] },
-): Promise<ReadonlyMap<string, number>> {
-  const parts = subjects.map(
-    ({ name, table }) => `SELECT '${name}' AS name, count(*)::int AS n FROM (
-      SELECT FROM ${table} WHERE id NOT LIKE 'fill%' GROUP BY id HAVING count(*) > 1) AS twice`,
-  )
-  if (parts.length === 0) return new Map()
-  const rows = await cluster.query<{ name: string; n: number }>(parts.join(' UNION ALL '), [], { node })
-  return new Map(rows.map(({ name, n }) => [name, n]))
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  if (subjects.length === 0) return new Map()
+  const parts = subjects.map(({ name, table }) => `SELECT '${name}' AS name, array_agg(id) AS ids FROM ${table}`)
+  const rows = await cluster.query<{ name: string; ids: string[] | null }>(parts.join(' UNION ALL '), [], { node })
+  return new Map(rows.map(({ name, ids }) => [name, ids ?? []]))
 }

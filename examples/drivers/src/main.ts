@@ -67,10 +67,10 @@ async function writeDocument(document: DriversDocument): Promise<number> {
   return 0
 }
 
-function tell({ situation, trial, trials, done, all, leftMs }: Progress): void {
+function tell({ situation, group, trial, trials, done, all, leftMs }: Progress): void {
   const left = leftMs === undefined ? '' : `, some ${formatLeft(leftMs)} left`
   process.stderr.write(
-    `${done + 1} of ${all}${left}: ${situation.title} (${situation.id}), trial ${trial} of ${trials}\n`,
+    `${done + 1} of ${all}${left}: ${situation.id}, trial ${trial} of ${trials}, with ${group.map(({ id }) => id).join(', ')}\n`,
   )
 }
 

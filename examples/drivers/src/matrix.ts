@@ -13,12 +13,15 @@ export interface MatrixOptions extends TrialOptions {
   readonly subjects: readonly SubjectSpec[]
   readonly situations: readonly Situation[]
   readonly trials: number
+  /** So many subjects share a cluster, each in both variants. */
+  readonly together: number
   readonly tell: (progress: Progress) => void
 }
 
 /** Told before each trial. */
 export interface Progress {
   readonly situation: Situation
+  readonly group: readonly SubjectSpec[]
   readonly trial: number
   readonly trials: number
   readonly done: number
@@ -29,29 +32,20 @@ export interface Progress {
 
 /** Ends early, with what there is, when the signal fires. All situations once, then all again: so a part is one of everything. */
 export async function runMatrix(options: MatrixOptions): Promise<DriversDocument> {
-  const { situations, subjects, trials, tell, signal } = options
+  const { trials, tell, signal } = options
   const done: Trial[] = []
   const failures: Failure[] = []
-  const all = situations
-    .filter(({ work }) => subjects.some(({ works }) => works.includes(work)))
-    .flatMap(situation => Array.from({ length: trials }, (_, at) => ({ situation, trial: at + 1 })))
-    .toSorted((a, b) => a.trial - b.trial)
+  const all = plannedTrials(options)
+  const isInterrupted = (): boolean => signal.aborted
   const beganAt = performance.now()
-  for (const [at, { situation, trial }] of all.entries()) {
-    if (signal.aborted) break
-    const spentMs = performance.now() - beganAt
-    tell({
-      situation,
-      trial,
-      trials,
-      done: at,
-      all: all.length,
-      leftMs: at === 0 ? undefined : (spentMs / at) * (all.length - at),
-    })
+  for (const [at, { situation, group, trial }] of all.entries()) {
+    if (isInterrupted()) break
+    const leftMs = at === 0 ? undefined : ((performance.now() - beganAt) / at) * (all.length - at)
+    tell({ situation, group, trial, trials, done: at, all: all.length, leftMs })
     try {
-      done.push(await runTrial(situation, subjects, options))
+      done.push(await runTrial(situation, group, options))
     } catch (error) {
-      if (isLabError(error, 'INTERRUPTED')) break
+      if (isInterrupted()) break
       if (!isLabError(error)) throw error
       failures.push({ situation: situation.id, reason: error.message })
     }
@@ -59,8 +53,27 @@ export async function runMatrix(options: MatrixOptions): Promise<DriversDocument
   return await documentOf(options, { done, failures })
 }
 
+interface PlannedTrial {
+  readonly situation: Situation
+  readonly group: readonly SubjectSpec[]
+  readonly trial: number
+}
+
+/** No more subjects share a cluster than are to; groups of one situation are as alike in size as can be. */
+function plannedTrials({ situations, subjects, trials, together }: MatrixOptions): PlannedTrial[] {
+  const once = situations.flatMap(situation => {
+    const able = subjects.filter(({ works }) => works.includes(situation.work))
+    const groups = Math.ceil(able.length / together)
+    return Array.from({ length: groups }, (_, at) => ({
+      situation,
+      group: able.filter((_one, n) => n % groups === at),
+    }))
+  })
+  return Array.from({ length: trials }, (_, at) => once.map(planned => ({ ...planned, trial: at + 1 }))).flat()
+}
+
 async function documentOf(
-  { subjects, situations, trials, observeMs, ratePerSecond }: MatrixOptions,
+  { subjects, situations, trials, observeMs, ratePerSecond, together }: MatrixOptions,
   { done, failures }: { readonly done: readonly Trial[]; readonly failures: readonly Failure[] },
 ): Promise<DriversDocument> {
   const machine = {
@@ -74,7 +87,7 @@ async function documentOf(
     date: new Date().toISOString().slice(0, 10),
     machine,
     postgresVersion: done[0]?.postgresVersion ?? '',
-    options: { trials, observeMs, ratePerSecond },
+    options: { trials, observeMs, ratePerSecond, together },
     versions: await readVersions(subjects),
     subjects: await withMended(subjects),
     givesUp: await readRegion('gives-up.ts'),

@@ -56,6 +56,14 @@ export interface Result {
   readonly errors: Readonly<Record<string, number>>
 }
 
+/** What the table of the new primary says of it. */
+export interface Written {
+  /** Ids that are there more than once. */
+  readonly duplicates: number
+  /** Ids that were acknowledged after the promotion, and are not there: another node took them. */
+  readonly astray: number
+}
+
 const LAST_MS = 3_000
 
 export function measure(attempts: readonly Attempt[], ended: End, instants: Instants): Result {
@@ -80,6 +88,19 @@ export function measure(attempts: readonly Attempt[], ended: End, instants: Inst
   }
 }
 
+export function compare(attempts: readonly Attempt[], ids: readonly string[], instants: Instants): Written {
+  const seen = new Set(ids)
+  const acknowledged = attempts.filter(
+    ({ settledAt = 0, error }) =>
+      error === undefined && settledAt > instants.promotedAt && settledAt <= instants.observedUntil,
+  )
+  const twice = new Set(ids.filter((id, at) => ids.indexOf(id) !== at))
+  return {
+    duplicates: twice.size,
+    astray: acknowledged.filter(({ id }) => /^\d+$/.test(id) && !seen.has(id)).length,
+  }
+}
+
 const isGood = ({ error }: Attempt): boolean => error === undefined
 
 function stateOf(after: readonly Attempt[], observedUntil: number): State {
@@ -90,12 +111,20 @@ function stateOf(after: readonly Attempt[], observedUntil: number): State {
 }
 
 function healedBy(attempts: readonly Attempt[], ended: End, { movedAt, closedAt, endedAt }: Instants): HealedBy {
-  const isGoodWithin = (from: number | undefined, to: number): boolean =>
-    from !== undefined &&
-    attempts.some(({ settledAt = 0, error }) => error === undefined && settledAt > from && settledAt <= to)
-  if (isGoodWithin(movedAt, closedAt ?? endedAt)) return 'the address moves'
+  if (isWellBetween(attempts, movedAt, closedAt ?? endedAt)) return 'the address moves'
   if (ended.kind === 'crashed') return 'it crashes with the old connections'
-  return isGoodWithin(closedAt, endedAt) ? 'the old connections end' : 'nothing'
+  return isWellBetween(attempts, closedAt, endedAt) ? 'the old connections end' : 'nothing'
+}
+
+/** So many acknowledged in a row are no accident: a pool with one good connection and one that is kept has luck at times. */
+const IN_A_ROW = 10
+
+function isWellBetween(attempts: readonly Attempt[], from = Infinity, to: number): boolean {
+  const settled = attempts
+    .filter(({ settledAt = 0 }) => settledAt > from && settledAt <= to)
+    .toSorted((a, b) => (a.settledAt ?? 0) - (b.settledAt ?? 0))
+    .slice(-IN_A_ROW)
+  return settled.length === IN_A_ROW && settled.every(isGood)
 }
 
 function countedErrors(attempts: readonly Attempt[]): Record<string, number> {

@@ -15,6 +15,7 @@ export interface Options {
   readonly trials: number
   readonly observeMs: number
   readonly ratePerSecond: number
+  readonly together: number
   readonly json: boolean
   readonly report: string | undefined
   readonly keep: boolean
@@ -33,6 +34,7 @@ all side by side against one real cluster for each trial.
   --trials <n>                of each situation, 1 to 100 (default: 3)
   --observe <seconds>         after the promotion, 5 to 300 (default: 12)
   --rate <n>                  requests a second of each subject, 1 to 100 (default: 10)
+  --together <n>              subjects that share a cluster, 1 to 50 (default: 8)
   --json                      the result as one JSON document on stdout
   --report <file>             the result as an HTML page, too
   --keep                      keep this run, and make docs/drivers.md from it
@@ -40,7 +42,7 @@ all side by side against one real cluster for each trial.
   --list                      the subjects and the situations
   --help                      this text
 
-Ctrl-C ends it early, and shows what there is by then. All subjects and situations take some five minutes a trial.
+Ctrl-C ends it early, and shows what there is by then. All subjects and situations take some seven minutes a trial.
 `
 
 const SPEC = {
@@ -49,6 +51,7 @@ const SPEC = {
   trials: { type: 'string' },
   observe: { type: 'string' },
   rate: { type: 'string' },
+  together: { type: 'string' },
   json: { type: 'boolean' },
   report: { type: 'string' },
   keep: { type: 'boolean' },
@@ -59,7 +62,7 @@ const SPEC = {
 
 /** @throws LabError USAGE */
 export function parseOptions(argv: readonly string[]): Options {
-  const { only, situations: some, trials, observe, rate, report, ...flags } = typed(argv)
+  const { only, situations: some, trials, observe, rate, together, report, ...flags } = typed(argv)
   const { json = false, keep = false, document = false, list = false, help = false } = flags
   if (keep && (only !== undefined || some !== undefined))
     throw new LabError('USAGE', '--keep is for a run of everything', {
@@ -71,6 +74,7 @@ export function parseOptions(argv: readonly string[]): Options {
     trials: wholeNumber('--trials', trials, { min: 1, max: 100, standard: 3 }),
     observeMs: 1_000 * wholeNumber('--observe', observe, { min: 5, max: 300, standard: 12 }),
     ratePerSecond: wholeNumber('--rate', rate, { min: 1, max: 100, standard: 10 }),
+    together: wholeNumber('--together', together, { min: 1, max: 50, standard: 8 }),
     report: report === undefined ? undefined : writable(report),
     ...{ json, keep, document, list, help },
   }

@@ -26,9 +26,7 @@ export function markdownReport(document: DriversDocument): string {
     codeBlock(document.givesUp),
     ...subjects.flatMap(({ title, mended, variants }) => [
       `### ${title}`,
-      ...(variants === undefined
-        ? []
-        : [`Not mended by more of it: it ran twice, with ${variants.default} and with ${variants.mended}.`]),
+      ...(variants === undefined ? [] : [`It ran with ${variants.default}, and then with ${variants.mended}.`]),
       codeBlock(mended),
     ]),
     '## Every situation',
@@ -62,7 +60,7 @@ back whatever happened, this is attached to each new connection ([gives-up.ts](.
 
 const COLUMNS = `At the end: how it was in the last three seconds of the observation, and what made a stuck one go on afterwards. Hanging: requests that were
 under way for more than three seconds then. On the old node: sessions that the subject still had there; empty where that node is down. Twice:
-ids that are in the table more than once. Memory: resident, the median. Errors: over all trials.`
+ids that are in the table more than once. Astray: acknowledged after the promotion, and not in the new primary, since the old one took them. Memory: resident, the median. Errors: over all trials.`
 
 /** Both variants of each subject, one under the other. */
 function withVariants(document: DriversDocument, situations: readonly SituationInDocument[]): Table {

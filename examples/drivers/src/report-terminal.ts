@@ -20,7 +20,7 @@ export function settingOf({ date, machine, postgresVersion, options, versions }:
   const drivers = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return (
     `${date}, PostgreSQL ${postgresVersion}, Node ${machine.node.slice(1)}, ${machine.platform}, ${machine.cpus} CPUs; ` +
-    `${options.ratePerSecond} requests a second of each subject, observed for ${options.observeMs / 1_000} s; ${drivers.join(', ')}`
+    `${options.ratePerSecond} requests a second of each subject, up to ${options.together} of them at once in both variants, observed for ${options.observeMs / 1_000} s; ${drivers.join(', ')}`
   )
 }
 

@@ -75,10 +75,11 @@ export const situations: readonly Situation[] = [
     ...usual,
     id: 'reset',
     title: 'Every connection is reset',
-    says: 'A standby is promoted, and the address resets every connection to the old primary at that moment, as a proxy does.',
+    says: 'A standby is promoted, and the address resets every connection to the old primary at that moment, as a proxy does. Then the old primary is killed.',
     address: { moveAfterMs: 0, oldConnections: 'close' },
-    strike: async ({ cluster, to, signal }) => {
+    strike: async ({ cluster, old, to, signal }) => {
       await cluster.promote(to, { signal })
+      await cluster.crash(old) // who did not come over the address would write to it for ever
     },
   },
   {

@@ -24,11 +24,15 @@ export function situationTable({ cells, subjects }: DriversDocument, { id, work 
       rangeOf(cell.hanging),
       rangeOf(cell.oldConnections),
       rangeOf(cell.duplicates),
+      rangeOf(cell.astray),
       megabytesOf(cell.rssBytes),
       errorsOf(cell),
     ])
   const first = work === 'read' ? 'first read' : work === 'listen' ? 'first heard' : 'first write'
-  return { head: ['subject', 'at the end', first, missing, 'on the old node', 'twice', 'memory', 'errors'], rows }
+  return {
+    head: ['subject', 'at the end', first, missing, 'on the old node', 'twice', 'astray', 'memory', 'errors'],
+    rows,
+  }
 }
 
 const titleOf = (subjects: readonly DocumentedSubject[], { subject, variant }: Cell): string => {

@@ -10,8 +10,8 @@ import {
   type TestCluster,
 } from 'pg-failover-lab'
 import { cheapenPassword } from './cheap-password.ts'
-import { countConnections, countDuplicates } from './evidence.ts'
-import { measure, type Instants, type Result } from './measure.ts'
+import { countConnections, readIds } from './evidence.ts'
+import { compare, measure, type Instants, type Result, type Written } from './measure.ts'
 import { startNotifying } from './notifications.ts'
 import { now } from './protocol.ts'
 import { passes, type Situation } from './situations.ts'
@@ -32,11 +32,9 @@ interface Named {
   readonly variant: Variant
 }
 
-export interface SubjectResult extends Named, Result {
+export interface SubjectResult extends Named, Result, Written {
   /** Sessions that it has on the old node when the observation ends; null: that node is down. */
   readonly oldConnections: number | null
-  /** Ids that are in the table more than once. */
-  readonly duplicates: number
   readonly rssBytes: number
 }
 
@@ -52,7 +50,7 @@ export interface Trial {
 }
 
 const START_TIMEOUT_MS = 60_000
-const HELP_MS = 4_000
+const HELP_MS = 6_000
 
 export async function runTrial(
   situation: Situation,
@@ -201,11 +199,11 @@ async function observe(parts: Parts, struck: Struck): Promise<SubjectResult[]> {
   const results = present.map(subject => ({ subject, result: judge(subject) }))
   await Promise.all(processes.map(subject => subject[Symbol.asyncDispose]()))
   const primary = situation.loses === 'primary' ? to : old
-  const duplicates = await countDuplicates(cluster, { node: primary, subjects: present })
-  return results.map(({ subject: { spec, variant, name }, result }) => ({
+  const ids = await readIds(cluster, { node: primary, subjects: situation.work === 'read' ? [] : present })
+  return results.map(({ subject: { spec, variant, name, attempts }, result }) => ({
     ...{ subject: spec.id, variant, ...result },
+    ...(ids.has(name) ? compare(attempts, ids.get(name) ?? [], instants) : { duplicates: 0, astray: 0 }),
     oldConnections: connections === undefined ? null : (connections.get(name) ?? 0),
-    duplicates: duplicates.get(name) ?? 0,
     rssBytes: memory.get(name) ?? 0,
   }))
 }

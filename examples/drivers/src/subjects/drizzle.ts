@@ -8,7 +8,7 @@ import { givesUp } from '../gives-up.ts'
 import type { Target } from '../protocol.ts'
 import type { Subject } from '../subject.ts'
 
-export const openDefault = ({ url, table }: Target): Subject => over(drizzle(url), table)
+export const openDefault = ({ url, table }: Target): Subject => writing(drizzle(url), table)
 
 export function openMended({ url, table }: Target): Subject {
   // #region mended
@@ -17,10 +17,10 @@ export function openMended({ url, table }: Target): Subject {
   pool.on('connect', givesUp)
   const db = drizzle(pool)
   // #endregion
-  return over(db, table)
+  return writing(db, table)
 }
 
-const over = (db: NodePgDatabase, table: string): Subject => ({
+export const writing = (db: NodePgDatabase, table: string): Subject => ({
   write: (id, seconds) => db.execute(insert(table, id, seconds)),
   transaction: (id, seconds) =>
     db.transaction(async tx => {

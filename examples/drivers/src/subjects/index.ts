@@ -4,9 +4,15 @@
 import type { SubjectSpec } from '../subject.ts'
 
 const WRITER = { works: ['write', 'transaction', 'busy'], connections: 10, via: 'address' } as const
-/** A pool without a listener ends the process; with one it can be seen what else it does. */
-const LISTENS = { default: "defaults and on('error')", mended: 'mended' } as const
 const LISTENER = { works: ['listen'], connections: 0, via: 'address' } as const
+/** Not one address: all of the servers, and the pool itself finds the primary. */
+const ROUTED = {
+  works: ['write', 'transaction', 'busy'],
+  connections: 10,
+  via: 'router',
+  packageName: 'pg-failover-lab',
+  variants: { default: 'defaults', mended: 'with query_timeout' },
+} as const
 const READER = { works: ['read'], connections: 2, via: 'nodes' } as const
 
 export const subjects: readonly SubjectSpec[] = [
@@ -27,7 +33,7 @@ export const subjects: readonly SubjectSpec[] = [
     title: 'pg Pool, connect() and release()',
     packageName: 'pg',
     module: 'pg-release',
-    variants: LISTENS,
+    variants: { default: 'defaults, with every listener', mended: 'mended' },
   },
   {
     ...WRITER,
@@ -35,7 +41,7 @@ export const subjects: readonly SubjectSpec[] = [
     title: 'pg Pool, connect() and release(error)',
     packageName: 'pg',
     module: 'pg-release-error',
-    variants: LISTENS,
+    variants: { default: "defaults, with pool.on('error')", mended: 'mended' },
   },
   {
     ...WRITER,
@@ -68,6 +74,9 @@ export const subjects: readonly SubjectSpec[] = [
   { ...WRITER, id: 'kysely', title: 'Kysely', packageName: 'kysely', module: 'kysely' },
   { ...WRITER, id: 'sequelize', title: 'Sequelize', packageName: 'sequelize', module: 'sequelize', connections: 5 },
   { ...WRITER, id: 'mikro-orm', title: 'MikroORM', packageName: '@mikro-orm/postgresql', module: 'mikro-orm' },
+  { ...ROUTED, id: 'drizzle-router', title: "Drizzle, the lab's router", module: 'drizzle-router' },
+  { ...ROUTED, id: 'knex-router', title: "Knex, the lab's router", module: 'knex-router' },
+  { ...ROUTED, id: 'kysely-router', title: "Kysely, the lab's router", module: 'kysely-router' },
   {
     ...READER,
     id: 'drizzle-replicas',

@@ -7,7 +7,7 @@ import { givesUp } from '../gives-up.ts'
 import type { Target } from '../protocol.ts'
 import type { Subject } from '../subject.ts'
 
-export const openDefault = ({ url, table }: Target): Subject => over(knex({ client: 'pg', connection: url }), table)
+export const openDefault = ({ url, table }: Target): Subject => writing(knex({ client: 'pg', connection: url }), table)
 
 export function openMended({ url, table }: Target): Subject {
   // #region mended
@@ -23,10 +23,10 @@ export function openMended({ url, table }: Target): Subject {
     },
   })
   // #endregion
-  return over(db, table)
+  return writing(db, table)
 }
 
-const over = (db: Knex, table: string): Subject => ({
+export const writing = (db: Knex, table: string): Subject => ({
   write: async (id, seconds) => {
     await db.raw(INSERT, [table, id, seconds])
   },

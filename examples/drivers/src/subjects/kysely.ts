@@ -9,7 +9,7 @@ import type { Subject } from '../subject.ts'
 
 export function openDefault({ url, table }: Target): Subject {
   const pool = new pg.Pool({ connectionString: url })
-  return over(new Kysely({ dialect: new PostgresDialect({ pool }) }), table)
+  return writing(new Kysely({ dialect: new PostgresDialect({ pool }) }), table)
 }
 
 export function openMended({ url, table }: Target): Subject {
@@ -19,10 +19,10 @@ export function openMended({ url, table }: Target): Subject {
   pool.on('connect', givesUp)
   const db = new Kysely<object>({ dialect: new PostgresDialect({ pool }) })
   // #endregion
-  return over(db, table)
+  return writing(db, table)
 }
 
-const over = (db: Kysely<object>, table: string): Subject => ({
+export const writing = (db: Kysely<object>, table: string): Subject => ({
   write: (id, seconds) => insert(table, id, seconds).execute(db),
   transaction: (id, seconds) =>
     db.transaction().execute(async tx => {

@@ -7,10 +7,11 @@ import type { Target } from '../protocol.ts'
 import { insertInto, type Subject } from '../subject.ts'
 import { transact } from './pg-client.ts'
 
-/** With the one thing that everybody adds first: without it the process would end, and nothing else could be seen. */
+/** With a listener wherever an error would end the process: else nothing more could be seen of it. */
 export function openDefault({ url, table }: Target): Subject {
   const pool = new pg.Pool({ connectionString: url })
   pool.on('error', () => undefined)
+  pool.on('connect', client => void client.on('error', () => undefined))
   return over(pool, table)
 }
 
