@@ -6,6 +6,7 @@ import type { AnyRecord, AnyResult, AnyTrials } from '../phases.ts'
 import { latencyTable, phasesTable, sentence, settingSection, walSection, writesSection } from './failover-sections.ts'
 import { figureOf } from './figure.ts'
 import { answersFigure, latencyFigure } from './outage-figures.ts'
+import { measuredSections } from './measured-section.ts'
 import { outageWindow } from './outage-window.ts'
 import { pageOf, type Page, type Section } from './page.ts'
 import type { KeyFigure } from './table.ts'
@@ -28,6 +29,7 @@ export function failoverReport({ document, runs }: FailoverReportInput): string 
     writesSection(record),
     { title: 'Latency', body: [latencyTable(record, run)] },
     walSection(record),
+    ...measuredSections(record),
     settingSection(record),
   ]
   if (!('trials' in document) || trials.length === 1)

@@ -9,6 +9,7 @@ import { besides } from '../failover.ts'
 import { formatBytes, formatCount, formatLagMs, formatMs } from '../format.ts'
 import { phasesOf, type AnyRecord, type AnyResult } from '../phases.ts'
 import { markup, type Markup } from './markup.ts'
+import { clientsTable } from './measured-section.ts'
 import type { Section } from './page.ts'
 import { figure, loss, table, type Cell } from './table.ts'
 
@@ -20,7 +21,7 @@ export const writesSection = (record: RunRecord): Section => ({
   title: 'Writes',
   body: [
     markup`<p>Verdict: <strong${record.writes.lost > 0 ? markup` class="loss"` : undefined}>${record.verdict}</strong>. ${sentence(record.why)}</p>`,
-    markup`<div class="beside">${writesTable(record.writes)}${errorsTable(record.errors)}</div>`,
+    markup`<div class="beside">${writesTable(record.writes)}${errorsTable(record.errors)}${clientsTable(record)}</div>`,
     lostIds(record.lostIds),
   ],
 })
