@@ -38,6 +38,10 @@ export async function createApp(context: Context, { log, metrics, activity }: Ap
   })
   answerProblems(app)
   observe(app, metrics)
+  app.addHook('onSend', async (_request, reply) => {
+    // A connection that stays open would hold up the end for as long as its client likes.
+    if (context.isEnding()) void reply.header('connection', 'close')
+  })
   await app.register(cookie)
   await app.register(swagger, { openapi: { info: { title: 'Users', version: '1.0.0', description: DESCRIPTION } } })
   await app.register(swaggerUi, { routePrefix: '/docs' })

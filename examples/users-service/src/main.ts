@@ -22,7 +22,8 @@ async function end(signal: NodeJS.Signals): Promise<void> {
   service.app.log.info({ signal }, 'ending: no more requests are accepted')
   const { cutOff } = await service.end()
   service.app.log.info({ cutOff }, 'ended')
-  process.exitCode = cutOff === 0 ? 0 : 1
+  // What still waits for a database that does not answer is not waited for.
+  process.exit(cutOff === 0 ? 0 : 1)
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

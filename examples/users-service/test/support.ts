@@ -5,7 +5,9 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { Writable } from 'node:stream'
 import type { FastifyBaseLogger, FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { TestCluster } from 'pg-failover-lab'
+import type { Entry } from '../src/activity-log.ts'
 import { readConfiguration, type Configuration } from '../src/configuration.ts'
+import { pause } from '../src/limit.ts'
 import { createLog } from '../src/log.ts'
 import { createService, type Service } from '../src/service.ts'
 
@@ -49,6 +51,55 @@ export async function listening(cluster: TestCluster, more: Record<string, strin
   const service = await serviceFor(cluster, more)
   const url = await service.app.listen({ host: '127.0.0.1', port: 0 })
   return { ...service, url }
+}
+
+const UNTIL_MS = 30_000
+
+/** Waits for a condition; where it does not come, the error says what was seen instead. */
+export async function until(what: string, look: () => Promise<readonly [met: boolean, seen: unknown]>): Promise<void> {
+  const deadline = performance.now() + UNTIL_MS
+  for (;;) {
+    const [met, seen] = await look()
+    if (met) return
+    if (performance.now() >= deadline)
+      throw new Error(`${what}: not within ${UNTIL_MS} ms; last seen: ${JSON.stringify(seen)}`)
+    await pause(10, new AbortController().signal)
+  }
+}
+
+interface Readyz {
+  readonly status: number
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export async function readyz({ url }: Listening, what: 'reads' | 'writes'): Promise<Readyz> {
+  const answer = await fetch(`${url}/readyz?for=${what}`)
+  return { status: answer.status, body: (await answer.json()) as Readyz['body'] }
+}
+
+export async function untilReadyz(
+  service: Listening,
+  wanted: { readonly for: 'reads' | 'writes'; readonly status: number },
+): Promise<Readyz> {
+  let last: Readyz = { status: NaN, body: {} }
+  await until(`/readyz to answer ${wanted.status} for ${wanted.for}`, async () => {
+    last = await readyz(service, wanted.for)
+    return [last.status === wanted.status, last]
+  })
+  return last
+}
+
+export async function activityOf({
+  url,
+}: Listening): Promise<{ readonly isListening: boolean; readonly entries: readonly Entry[] }> {
+  return (await (await fetch(`${url}/activity`)).json()) as Awaited<ReturnType<typeof activityOf>>
+}
+
+/** Of a metric without labels, or with those in braces. */
+export async function valueOf({ url }: Listening, metric: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  const line = text.split('\n').find(each => each.startsWith(`${metric} `))
+  return Number(line?.slice(metric.length + 1) ?? NaN)
 }
 
 /** Of a problem. */
