@@ -2,12 +2,13 @@
  * Switchover: the primary and a standby change places, as for an upgrade of the primary's machine.
  * Question: how long can nobody write, and is really nothing lost?
  * You will see: checks, a checkpoint, a clean shutdown, a promotion, the former primary following without pg_rewind.
- * Run: pnpm run switchover [--to NODE] [--rate N] [--trials N] [--report FILE]
+ * Run: pnpm run switchover [--to NODE] [--rate N] [--trials N] [--through-router] [--report FILE]
  */
 import assert from 'node:assert/strict'
 import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 60_000 }
+const NOTHING_FAILED = 'through the router, writes wait for a switchover, and none fails'
 
 export default lab.demo(
   {
@@ -19,13 +20,15 @@ export default lab.demo(
     summary: 'let the primary and a standby change places under load, and lose nothing',
     options: {
       to: lab.textOption('--to <node>', 'which standby is to be the primary (default: the one that has replayed most)'),
+      throughRouter: lab.flagOption('--through-router', 'write through pg-failover-lab/router, which lets writes wait'),
       ...lab.trialOptions,
     },
   },
   async ({ cluster, narrate, signal, options, step }) => {
     const { to, rate: ratePerSecond, connections, trials } = options
     if (to !== undefined) cluster.node(to)
-    const load = { ratePerSecond, connections, signal }
+    await using way = options.throughRouter ? lab.throughRouter(cluster, { connections }) : undefined
+    const load = { ratePerSecond, connections, way, signal }
 
     if (trials > 1) {
       if (to !== undefined)
@@ -41,12 +44,14 @@ export default lab.demo(
       await lab.keepEvidence(narrate, { document, runs, ...options })
       assert.equal(document.verdicts.inconsistent, 0, 'nothing is there twice, or was refused and is there')
       assert.equal(document.writes.lost, 0, 'a switchover loses nothing')
+      if (way !== undefined) narrate.say(`no write waited longer than ${longestWait(runs)}`)
+      if (way !== undefined) assert.equal(document.writes.failed + document.writes.indeterminate, 0, NOTHING_FAILED)
       return document
     }
 
     await step(
       'A client writes all the while',
-      `${ratePerSecond} writes a second over ${connections} connections, each its own transaction with its own id.`,
+      `${ratePerSecond} writes a second over ${connections} connections${way === undefined ? '' : ' of the router'}, each its own transaction with its own id.`,
       ['pnpm run status --watch'],
     )
     await using trial = await lab.startTrial(cluster, load)
@@ -59,7 +64,7 @@ export default lab.demo(
       'Checks first, while nothing has changed. A checkpoint before the shutdown, so that the one in it has little to write.',
     )
     trial.begins('switchover')
-    const done = await lab.switchover(cluster, { to, ...LIMIT, signal })
+    const done = await lab.switchedOver(cluster, { way, to, ...LIMIT, signal })
     narrate.say(`the last record of ${old} is its shutdown checkpoint at ${lab.formatLsn(done.shutdownLsn)}`)
     narrate.say(`${done.newPrimary} has replayed it, and is the primary on timeline ${done.timeline.after}`)
     narrate.say(`${old} follows it: its history ends where the new timeline begins, so there was nothing to rewind`)
@@ -75,9 +80,16 @@ export default lab.demo(
     await lab.keepEvidence(narrate, { document: result.record, runs: [result], ...options })
     assert.notEqual(result.record.verdict, 'inconsistent', result.record.why)
     assert.equal(result.record.verdict, 'durable', 'a switchover loses nothing')
+    const { failed, indeterminate } = result.record.writes
+    if (way !== undefined) narrate.say(`no write waited longer than ${longestWait([result])}`)
+    if (way !== undefined) assert.equal(failed + indeterminate, 0, NOTHING_FAILED)
 
     await step('How it ends', undefined, ['pnpm run status'])
     lab.narrateStatus(narrate, await cluster.status(signal))
     return result.record
   },
 )
+
+/** From when a write was due. */
+const longestWait = (runs: readonly { readonly record: lab.FailoverRecord }[]): string =>
+  lab.formatMs(Math.max(...runs.map(({ record }) => record.latencyMs?.max ?? 0)))

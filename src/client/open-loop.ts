@@ -4,6 +4,7 @@
 import { codeOf } from '../errors.ts'
 import type { Outcome } from '../history/history.ts'
 import { CONNECTION_LOST, ruleFor, serverErrorOf } from '../postgres/sqlstate.ts'
+import { IndeterminateWriteError, RouterError } from '../router/index.ts'
 import { met, notMet, pause, type Condition } from '../wait.ts'
 
 /** One object for all: there may be millions. */
@@ -18,6 +19,9 @@ export async function untilDue(dueAt: number, signal: AbortSignal): Promise<void
 
 /** What a server, or the way to it, says of a statement that was sent. */
 export function outcomeOf(error: unknown): Extract<Outcome, { readonly code: string }> {
+  if (error instanceof IndeterminateWriteError)
+    return { kind: 'indeterminate', code: codeOf(error.cause) ?? CONNECTION_LOST }
+  if (error instanceof RouterError && error.code === 'NO_PRIMARY') return { kind: 'failed', code: error.code }
   const { code, severity } = serverErrorOf(error) ?? { code: codeOf(error) ?? CONNECTION_LOST }
   return { kind: ruleFor(code, severity).certainty, code, ...(severity === undefined ? {} : { severity }) }
 }

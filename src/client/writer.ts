@@ -15,7 +15,9 @@ import { ACKNOWLEDGED, moreAcknowledged, outcomeOf, untilDue } from './open-loop
 import type { ConnectionError, History, Outcome, Write } from '../history/history.ts'
 import { codeOf, isLabError } from '../errors.ts'
 import { CONNECTION_LOST } from '../postgres/sqlstate.ts'
+import { DirectLane, RoutedLane, type Lane } from './lane.ts'
 import type { Target } from './target.ts'
+import type { Way } from './through-router.ts'
 
 export interface WriterOptions {
   /** Writes due per second, over all connections. @default 200 */
@@ -26,6 +28,8 @@ export interface WriterOptions {
   readonly writeTimeoutMs?: number | undefined
   /** An attempt to connect that has no answer after this many milliseconds is given up. @default 1000 */
   readonly connectTimeoutMs?: number | undefined
+  /** Writes go this way, instead of over connections of the writer's own to the primary that it finds. */
+  readonly way?: Pick<Way, 'write'> | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -50,6 +54,7 @@ export class Writer implements AsyncDisposable {
   readonly run = randomUUID()
   readonly #target: Target
   readonly #insert: string
+  readonly #way: WriterOptions['way']
   /** What it was told to do. */
   readonly load: { readonly ratePerSecond: number; readonly connections: number }
   readonly #writeTimeoutMs: number
@@ -73,6 +78,7 @@ export class Writer implements AsyncDisposable {
   constructor(target: Target, options: WriterOptions) {
     const { ratePerSecond = 200, connections = 4, writeTimeoutMs = 2_000, signal } = options
     this.#target = target
+    this.#way = options.way
     const returning = target.whoAnswers === undefined ? '' : ` RETURNING ${target.whoAnswers} AS server`
     this.#insert = `INSERT INTO ${target.table ?? WRITES_TABLE} (run, id) VALUES ($1, $2)${returning}`
     this.load = { ratePerSecond, connections }
@@ -138,11 +144,11 @@ export class Writer implements AsyncDisposable {
       await untilDue(dueAt, this.#signal)
       if (this.#isOver()) break
       if (!(await this.#write(lane, id, dueAt))) {
-        lane.session.destroy(new Error('given up'))
+        lane.giveUp()
         lane = undefined
       }
     }
-    await lane?.session[Symbol.asyncDispose]()
+    await lane?.[Symbol.asyncDispose]()
   }
 
   #isOver(): boolean {
@@ -150,14 +156,12 @@ export class Writer implements AsyncDisposable {
   }
 
   /** Whether the connection is still good for the next write. */
-  async #write({ session, node }: Lane, id: number, dueAt: number): Promise<boolean> {
+  async #write(lane: Lane, id: number, dueAt: number): Promise<boolean> {
     const sentAt = performance.now()
     const settle = (outcome: Outcome, server?: string): unknown =>
       this.#writes.push({ id, dueAt, sentAt, settledAt: performance.now(), outcome, server })
     try {
-      const options = { timeoutMs: this.#writeTimeoutMs, name: 'insert' }
-      const [row] = await session.query<{ server?: string }>(this.#insert, [this.run, id], options)
-      settle(ACKNOWLEDGED, this.#kept(row?.server) ?? node)
+      settle(ACKNOWLEDGED, this.#kept(await lane.write([this.run, id])))
       this.#acknowledged++
       return true
     } catch (error) {
@@ -166,8 +170,7 @@ export class Writer implements AsyncDisposable {
     }
   }
 
-  #kept(server: string | undefined): string | undefined {
-    if (server === undefined) return undefined
+  #kept(server: string): string {
     const known = this.#servers.get(server)
     if (known === undefined) this.#servers.set(server, server)
     return known ?? server
@@ -183,12 +186,14 @@ export class Writer implements AsyncDisposable {
 
   /** All connections share one search for the primary; the first of them takes over the connection that found it. */
   async #connect(): Promise<Lane> {
+    if (this.#way !== undefined) return new RoutedLane(this.#way, this.#insert)
     this.#search ??= this.#findPrimary().finally(() => (this.#search = undefined))
     const node = await this.#search
     const found = this.#spare
     this.#spare = undefined
     const options = { signal: this.#signal, connectTimeoutMs: this.#connectTimeoutMs, applicationName: 'lab writer' }
-    return { node, session: found ?? (await this.#target.connect(node, { via: 'client', ...options })) }
+    const session = found ?? (await this.#target.connect(node, { via: 'client', ...options }))
+    return new DirectLane(session, { node, insert: this.#insert, timeoutMs: this.#writeTimeoutMs })
   }
 
   async #findPrimary(): Promise<string> {
@@ -201,12 +206,6 @@ export class Writer implements AsyncDisposable {
     this.#spare = session
     return node
   }
-}
-
-/** A connection, and where it leads. */
-interface Lane {
-  readonly node: string
-  readonly session: Session
 }
 
 /**

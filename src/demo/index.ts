@@ -77,4 +77,6 @@ export { runLiars, situations, type LiarsOptions, type Situation } from '../expe
 export type { LiarsDocument, Reading } from '../measure/liars.ts'
 export { narrateLiars } from '../report/liars.ts'
 export { historyLines, parseHistories } from '../history/lines.ts'
+export { throughRouter, type Way } from '../client/through-router.ts'
+export { switchedOver } from '../experiments/trial.ts'
 export { runTrials, type RunTrialsOptions } from '../experiments/trials.ts'

@@ -10,7 +10,7 @@ import { inflict, type FailoverFault } from '../faults/power.ts'
 import { cutFromWal } from '../faults/replication.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { primaryOf, standbysOf, type PrimaryStatus } from '../cluster/node-status.ts'
-import { switchover, type Switchover } from '../operations/switchover/switchover.ts'
+import { switchover, type Switchover, type SwitchoverOptions } from '../operations/switchover/switchover.ts'
 import { Disposer } from '../dispose.ts'
 import { lagAt, type LagAtInstant } from '../measure/lag.ts'
 import { type Milestones } from '../measure/outage.ts'
@@ -19,6 +19,7 @@ import { pause } from '../wait.ts'
 import type { History } from '../history/history.ts'
 import { readSettings } from './trial-settings.ts'
 import { Sampler, type PositionKind } from '../client/sampler.ts'
+import type { Way } from '../client/through-router.ts'
 import { readSurvivors, startWriter, type Writer, type WriterOptions } from '../client/writer.ts'
 
 /** What a run leaves: the record, and the evidence that it was drawn up from. */
@@ -194,6 +195,8 @@ export async function startTrial(cluster: Cluster, options: WriterOptions = {}):
 }
 
 export interface RunTrialOptions extends WriterOptions {
+  /** Writes go through it; in a switchover it lets them wait. @default the writer finds the primary itself */
+  readonly way?: Way | undefined
   readonly fault: Disturbance
   /** Which standby to promote. @default the one that received most */
   readonly to?: string | undefined
@@ -235,15 +238,32 @@ export async function runTrial(cluster: Cluster, options: RunTrialOptions): Prom
   return { ...(await trial.finish(done, signal)), steady }
 }
 
+/** A switchover; where clients go through a router, their writes wait meanwhile, and go on with whoever is the primary then. */
+export async function switchedOver(
+  cluster: Cluster,
+  { way, ...options }: SwitchoverOptions & { readonly way: Way | undefined },
+): Promise<Switchover> {
+  await way?.router.hold({ limitMs: options.timeoutMs })
+  const stop = cluster.onEvent(event => {
+    if (event.kind === 'promoted') way?.router.release() // what follows, nobody has to wait for
+  })
+  try {
+    return await switchover(cluster, options)
+  } finally {
+    stop()
+    way?.router.release()
+  }
+}
+
 /** The change of roles itself. */
 async function change(
   cluster: Cluster,
   trial: Trial,
-  { fault, cut, to, timeoutMs, signal }: RunTrialOptions & { readonly cut: AsyncDisposable | undefined },
+  { fault, cut, to, way, timeoutMs, signal }: RunTrialOptions & { readonly cut: AsyncDisposable | undefined },
 ): Promise<Failover | Switchover> {
   if (fault === 'switchover') {
     trial.begins(fault)
-    return await switchover(cluster, { to, timeoutMs, signal })
+    return await switchedOver(cluster, { way, to, timeoutMs, signal })
   }
   await trial.inflict(fault, signal)
   await cut?.[Symbol.asyncDispose]()

@@ -5,7 +5,7 @@
  * demoted server answers, and refuses every write.
  */
 import pg from 'pg'
-import { codeOf } from '../errors.ts'
+import { codeOf, messageOf } from '../errors.ts'
 import { destroy } from './client.ts'
 import type { ClusterWatch, Primary } from './cluster-watch.ts'
 import { RouterError } from './errors.ts'
@@ -129,7 +129,8 @@ class RoutedClient extends pg.Client {
   hasRefused = false
 
   constructor(config: pg.ClientConfig, routing: RoutedPoolOptions) {
-    super({ ...config, connectionTimeoutMillis: routing.silenceMs })
+    // pg.Pool hides the password from what copies its options.
+    super({ ...config, password: config.password, connectionTimeoutMillis: routing.silenceMs })
     this.#routing = routing
     this.on('error', () => (this.hasEnded = true)) // whoever waits for an answer is told by that
     this.once('end', () => (this.hasEnded = true))
@@ -165,13 +166,29 @@ class RoutedClient extends pg.Client {
     this.#to = primary
     this.host = primary.host.address.host
     this.port = primary.host.address.port
-    await super.connect()
-    return this
+    try {
+      await super.connect()
+      return this
+    } catch (error) {
+      const { stream } = this.connection
+      const isLost = stream.destroyed || stream.readableEnded
+      destroy(this) // or the server would wait for the rest of it
+      throw codeOf(error) === undefined && isLost ? new ConnectionLost(error) : error
+    }
   }
 
   #heard(code: string | undefined): void {
     if (code === '25006') this.hasRefused = true
     if (code !== undefined && SAYS_ANOTHER.test(code)) this.#routing.watch.doubt()
+  }
+}
+
+/** Before it was there; node-postgres gives such an error no code. */
+class ConnectionLost extends Error {
+  readonly code = 'ECONNRESET'
+
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause })
   }
 }
 
@@ -181,7 +198,7 @@ export const SAYS_ANOTHER = /^(25006|57P0[123]|08...)$/
 /** Never connected, and on another server that may be otherwise: not a password that is wrong. */
 function isOfTheWay(error: unknown): boolean {
   const code = codeOf(error)
-  return code === undefined || code.startsWith('E') || SAYS_ANOTHER.test(code) || code === '53300'
+  return code !== undefined && (code.startsWith('E') || SAYS_ANOTHER.test(code) || code === '53300')
 }
 
 /** The primary that a connection of a {@link RoutedPool} leads to, as it was found. */

@@ -245,6 +245,19 @@ describeEachRuntime('writes through the router', runtime => {
     await router.end()
     await expect(router.write(INSERT, ['1'])).rejects.toThrow()
   })
+
+  test('takes hosts and a password; where that is missing for writes alone, says so at once', async () => {
+    await using cluster = await start(runtime)
+    const { host, port, user, password, database } = cluster.connectionConfig
+    const config = { hosts: [{ host, port }], user, database, monitor: MONITOR }
+    await using router = createRouter({ ...config, password })
+    expect((await router.write(INSERT, ['1'])).rowCount).toBe(1)
+    await using without = createRouter({ ...config, password: '' })
+    await expect(without.write(INSERT, ['2'])).rejects.toThrow(/password/)
+    const sessions = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend'`
+    const [open] = await cluster.query<{ n: number }>(sessions, [], { as: 'superuser' })
+    expect(open?.n, 'nothing is left half open').toBeLessThan(10)
+  })
 })
 
 describeEachRuntime('reads through the router', runtime => {

@@ -15,6 +15,7 @@ import {
   type FailoverRecord,
 } from '../../src/index.ts'
 import { answersNothing } from '../support/conditions.ts'
+import { throughRouter } from '../../src/client/through-router.ts'
 import { catchLabError } from '../support/catch-lab-error.ts'
 import { CliCluster, expectAllStreaming } from '../support/cli.ts'
 import {
@@ -42,8 +43,13 @@ function changesPlaces(runtime: TestRuntime): void {
     expect(first.narration).not.toContain('pg_rewind --target-pgdata')
     expect(await expectAllStreaming(cluster)).toBe('replica2')
 
-    const back = await cluster.json('switchover', '--to', 'primary')
-    expect(back.document).toMatchObject({ oldPrimary: 'replica2', newPrimary: 'primary', verdict: 'durable' })
+    const back = await cluster.json('switchover', '--to', 'primary', '--through-router')
+    expect(back.document).toMatchObject({
+      ...{ oldPrimary: 'replica2', newPrimary: 'primary', verdict: 'durable' },
+      writes: { failed: 0, indeterminate: 0 },
+      errors: {},
+    })
+    expect(back.narration).toContain('no write waited longer than')
     expect(await expectAllStreaming(cluster)).toBe('primary')
 
     for (const [args, exitCode, fact] of [
@@ -89,10 +95,20 @@ describeEachRuntime(
       expect(await incarnations(cluster), 'no server was touched').toEqual(before)
 
       await writer.acknowledges(50, LIMIT)
-      const aborted = await abortedAfterShutdown(cluster)
+      await using way = throughRouter(cluster)
+      await using routed = await startWriter(cluster, { way })
+      await routed.acknowledges(50, LIMIT)
+      await way.router.hold()
+      const aborted = await abortedAfterShutdown(cluster).finally(() => way.router.release())
       expect(aborted.message).toContain('the switchover was given up, and primary goes on as the primary: waited')
       expect(await cluster.primary()).toMatchObject({ name: 'primary', timeline: 1 })
       await writer.acknowledges(50, LIMIT)
+      await routed.acknowledges(50, LIMIT)
+      const { writes: routedWrites } = await routed.stop()
+      const outcomes = new Set(routedWrites.map(({ outcome }) => outcome.kind))
+      expect(outcomes, 'through the router they waited, and went on with the old primary').toEqual(
+        new Set(['acknowledged']),
+      )
       await cluster.query('replica1', 'SELECT pg_wal_replay_resume()', { as: 'superuser' })
       await waitUntil(healthy(cluster), LIMIT)
 

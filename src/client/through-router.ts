@@ -1,0 +1,42 @@
+/**
+ * The way of a client that does not look for the primary itself: through the router, which lets its writes wait meanwhile.
+ */
+import type { Cluster } from '../cluster/cluster.ts'
+import { createRouter, type Router } from '../router/index.ts'
+
+/** What a writer may write through instead of connections of its own. */
+export interface Way extends AsyncDisposable {
+  /** @returns the node that acknowledged it */
+  write(statement: string, values: unknown[]): Promise<string>
+  readonly router: Router
+}
+
+export interface ThroughRouterOptions {
+  /** A write that has no answer after so many milliseconds is indeterminate. @default 2000 */
+  readonly writeTimeoutMs?: number | undefined
+  /** @default 4 */
+  readonly connections?: number | undefined
+}
+
+/** A router over the nodes of the lab's cluster, as the role of the lab, which may see lag and history. */
+export function throughRouter(
+  cluster: Cluster,
+  { writeTimeoutMs = 2_000, connections = 4 }: ThroughRouterOptions = {},
+): Way {
+  const nodes = cluster.nodes.map(({ name }) => ({ name, ...cluster.clientEndpoint(name) }))
+  const { lab, database } = cluster.topology
+  const router = createRouter({
+    hosts: nodes.map(({ host, port }) => ({ host, port })),
+    ...{ user: lab.user, password: lab.password, database, max: connections, application_name: 'lab writer' },
+    statementTimeoutMs: writeTimeoutMs,
+  })
+  const names = new Map(nodes.map(({ name, host, port }) => [`${host}:${port}`, name]))
+  return {
+    router,
+    write: async (statement, values) => {
+      const { node } = await router.write({ name: 'insert', text: statement, values })
+      return names.get(node) ?? node
+    },
+    [Symbol.asyncDispose]: () => router.end(),
+  }
+}
