@@ -2,6 +2,7 @@
  * The result as one HTML page, which loads nothing and runs no script. Pure.
  */
 import type { DriversDocument } from './document.ts'
+import { findingsOf } from './findings.ts'
 import { settingOf } from './report-terminal.ts'
 import { overview, situationTable, type Table } from './tables.ts'
 
@@ -21,6 +22,12 @@ export function htmlReport(document: DriversDocument): string {
 <body>
 <h1>What Node's PostgreSQL drivers do in a failover</h1>
 <p>${escapeHtml(settingOf(document))}</p>
+<h2>In short</h2>
+<ul>
+${findingsOf(document)
+  .map(({ fact, who }) => `<li>${escapeHtml(`${fact}: ${who.join('; ') || 'none'}`)}.</li>`)
+  .join('\n')}
+</ul>
 <h2>With the defaults</h2>
 ${tableOf(overview(document, 'default', shown))}
 <h2>Mended</h2>

@@ -2,6 +2,7 @@
  * The result for a terminal. Pure.
  */
 import type { DriversDocument } from './document.ts'
+import { findingsOf } from './findings.ts'
 import { situationTable, type Table } from './tables.ts'
 
 export function terminalReport(document: DriversDocument): string {
@@ -13,7 +14,8 @@ export function terminalReport(document: DriversDocument): string {
     return [`${situation.title} (${situation.id}, n = ${n})`, `  ${situation.says}`, '', ...table].join('\n')
   })
   const failed = failures.map(({ situation, reason }) => `A trial of ${situation} came to nothing: ${reason}`)
-  return [...blocks, ...failed, settingOf(document)].join('\n\n')
+  const short = findingsOf(document).map(({ fact, who }) => `${fact}:\n  ${who.join('\n  ') || 'none'}`)
+  return [...blocks, ...short, ...failed, settingOf(document)].join('\n\n')
 }
 
 export function settingOf({ date, machine, postgresVersion, options, versions }: DriversDocument): string {

@@ -35,7 +35,8 @@ export function situationTable({ cells, subjects }: DriversDocument, { id, work 
   }
 }
 
-const titleOf = (subjects: readonly DocumentedSubject[], { subject, variant }: Cell): string => {
+/** With its variant. */
+export const titleOf = (subjects: readonly DocumentedSubject[], { subject, variant }: Cell): string => {
   const found = subjects.find(({ id }) => id === subject)
   return `${found?.title ?? subject}, ${found?.variants?.[variant] ?? (variant === 'default' ? 'defaults' : 'mended')}`
 }
