@@ -13,6 +13,7 @@ import splitBrain from '../../demos/09-split-brain.ts'
 import cascading from '../../demos/10-cascading.ts'
 import delayedStandby from '../../demos/11-delayed-standby.ts'
 import readOnly from '../../demos/12-read-only.ts'
+import readYourWrites from '../../demos/13-read-your-writes.ts'
 import type { Demo } from '../demo/demo.ts'
 import { LabError } from '../errors.ts'
 import { command } from './command.ts'
@@ -32,6 +33,7 @@ export const lessons: readonly Demo[] = [
   cascading,
   delayedStandby,
   readOnly,
+  readYourWrites,
 ]
 
 export const lessonCommand = command({

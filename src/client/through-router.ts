@@ -1,17 +1,19 @@
 /**
- * The way of a client that does not look for the primary itself: through the router, which lets its writes wait meanwhile.
+ * A client that does not look for the primary itself: it goes through the router, which lets its writes wait meanwhile.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { createRouter, type Router } from '../router/index.ts'
+import { createRouter, type Router, type RouterOptions } from '../router/index.ts'
 
 /** What a writer may write through instead of connections of its own. */
 export interface Way extends AsyncDisposable {
+  readonly router: Router
   /** @returns the node that acknowledged it */
   write(statement: string, values: unknown[]): Promise<string>
-  readonly router: Router
+  /** The node at an address, `host:port`, as the router has it. */
+  readonly nodeAt: (address: string) => string
 }
 
-export interface ThroughRouterOptions {
+export interface ThroughRouterOptions extends Pick<RouterOptions, 'maxLagMs'> {
   /** A write that has no answer after so many milliseconds is indeterminate. @default 2000 */
   readonly writeTimeoutMs?: number | undefined
   /** @default 4 */
@@ -21,7 +23,7 @@ export interface ThroughRouterOptions {
 /** A router over the nodes of the lab's cluster, as the role of the lab, which may see lag and history. */
 export function throughRouter(
   cluster: Cluster,
-  { writeTimeoutMs = 2_000, connections = 4 }: ThroughRouterOptions = {},
+  { writeTimeoutMs = 2_000, connections = 4, ...limits }: ThroughRouterOptions = {},
 ): Way {
   const nodes = cluster.nodes.map(({ name }) => ({ name, ...cluster.clientEndpoint(name) }))
   const { lab, database } = cluster.topology
@@ -29,13 +31,16 @@ export function throughRouter(
     hosts: nodes.map(({ host, port }) => ({ host, port })),
     ...{ user: lab.user, password: lab.password, database, max: connections, application_name: 'lab writer' },
     statementTimeoutMs: writeTimeoutMs,
+    ...limits,
   })
   const names = new Map(nodes.map(({ name, host, port }) => [`${host}:${port}`, name]))
+  const nodeAt = (address: string): string => names.get(address) ?? address
   return {
     router,
+    nodeAt,
     write: async (statement, values) => {
       const { node } = await router.write({ name: 'insert', text: statement, values })
-      return names.get(node) ?? node
+      return nodeAt(node)
     },
     [Symbol.asyncDispose]: () => router.end(),
   }

@@ -24,7 +24,7 @@ export {
   type OptionSpecs,
   type OptionValues,
 } from '../options/options.ts'
-export { labErrorCodes } from '../errors.ts'
+export { codeOf, labErrorCodes, messageOf } from '../errors.ts'
 export { measureOutage, measurePhases } from '../measure/outage.ts'
 export {
   lagAt,
@@ -78,5 +78,8 @@ export type { LiarsDocument, Reading } from '../measure/liars.ts'
 export { narrateLiars } from '../report/liars.ts'
 export { historyLines, parseHistories } from '../history/lines.ts'
 export { throughRouter, type Way } from '../client/through-router.ts'
+export { runReadYourWrites, type ReadYourWritesOptions } from '../experiments/read-your-writes.ts'
+export { readWays, type ReadWay, type ReadYourWritesDocument } from '../measure/read-your-writes.ts'
+export { narrateReadYourWrites } from '../report/read-your-writes.ts'
 export { switchedOver } from '../experiments/trial.ts'
 export { runTrials, type RunTrialsOptions } from '../experiments/trials.ts'
