@@ -35,7 +35,7 @@ const options = {
   connectTimeout: durationOption('--connect-timeout <time>', '2s', 'an attempt to connect, too'),
   settle: textOption(
     '--settle <time>',
-    'look for so long from the command on; or writable: until a new primary acknowledges writes, 10min at most (default: 60s)',
+    'look for so long from the command on; or writable: until a new primary acknowledges writes, for 10min at most, or 1min after a command that failed (default: 60s)',
   ),
   trials: trialOptions.trials,
   between: textOption('--between <command>', 'with --trials: what heals the cluster between two, for a shell'),
@@ -183,8 +183,8 @@ function requireFailovers(runs: readonly Measured[], settle: Settle): void {
   const seen = nodesAtEnd
     .map(({ node, role }) => `${node} is ${role === 'unreachable' ? role : `a ${role}`}`)
     .join(', ')
-  const within = settle.kind === 'time' ? seconds(settle.ms) : '10 min'
-  throw new LabError('TIMEOUT', `no failover came within ${within} of the command; last seen: ${seen}`, {
+  const within = settle.kind === 'time' ? ` within ${seconds(settle.ms)} of the command` : ''
+  throw new LabError('TIMEOUT', `no failover came${within}; last seen: ${seen}`, {
     hint: `${oldPrimary} was the primary on timeline ${servers.before.timeline ?? 'unknown'}, and acknowledged ${writes.acknowledged} writes in all. --settle 5min looks for longer.`,
   })
 }

@@ -18,7 +18,7 @@ export interface Judgement {
   readonly why: string
 }
 
-type Judged = Pick<MeasuredRecord, 'verdict' | 'why' | 'writes' | 'outageMs' | 'longestOutageMs'>
+type Judged = Pick<MeasuredRecord, 'change' | 'verdict' | 'why' | 'writes' | 'outageMs' | 'longestOutageMs'>
 
 /** Each claim on all trials together: it holds where it holds in each. */
 export function judgeClaims(trials: readonly Judged[], { expectLost, maxOutageMs }: Claims): Judgement[] {
@@ -52,7 +52,8 @@ function judgeLost({ verdict, why, writes: { lost, acknowledged } }: Judged, exp
 }
 
 /** The longest silence counts, also where it is not the one in which the primary changed. */
-function judgeOutage({ outageMs, longestOutageMs }: Judged, limitMs: number): One {
+function judgeOutage({ change, outageMs, longestOutageMs }: Judged, limitMs: number): One {
+  if (change === 'none') return { held: null, why: 'no failover was seen' }
   if (longestOutageMs === null) return { held: null, why: 'it is not known how long nobody could write' }
   const ms = Math.max(longestOutageMs, outageMs ?? 0)
   return { held: ms <= limitMs, why: `nothing was acknowledged for ${seconds(ms)}` }

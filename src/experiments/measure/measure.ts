@@ -181,9 +181,18 @@ const writable = (run: Run, shell: ShellLine, tell: () => string): Condition<und
     const { server } = takeoverIn(evidence)
     const needed = Math.min(WRITES.after, run.writer.load.ratePerSecond)
     const those = evidence.history.writes.filter(write => server !== undefined && write.server === server)
-    return those.length >= needed && shell.end !== undefined ? met(undefined) : notMet(seen)
+    const isSettled = those.length >= needed && shell.end !== undefined
+    return isSettled || hasFailedInVain(shell, evidence) ? met(undefined) : notMet(seen)
   },
 })
+
+/** A command that says that it has failed is not waited for as long as one that may have been heard. */
+function hasFailedInVain({ end }: ShellLine, evidence: TakeoverEvidence): boolean {
+  if (end === undefined || end.exitCode === 0 || performance.now() - end.endedAt < FAILED_LIMIT_MS) return false
+  return takeoverIn(evidence).change === 'none'
+}
+
+const FAILED_LIMIT_MS = 60_000
 
 /** Who accepts writes, as it was seen until now. */
 function standingOf(evidence: TakeoverEvidence): string {

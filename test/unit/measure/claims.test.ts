@@ -4,7 +4,11 @@ import { aRecord, writes } from '../../support/a-record.ts'
 
 type Trial = Parameters<typeof judgeClaims>[0][number]
 
-const trial = (differing: Partial<Trial> = {}): Trial => ({ ...aRecord(), longestOutageMs: 100, ...differing })
+const trial = (differing: Partial<Trial> = {}): Trial => ({
+  ...aRecord(),
+  ...{ change: 'failover', longestOutageMs: 100 },
+  ...differing,
+})
 const held = (trials: readonly Trial[], claims: Claims): Judgement['held'][] =>
   judgeClaims(trials, claims).map(judgement => judgement.held)
 
@@ -26,6 +30,7 @@ test('what is not known never holds', () => {
   expect(judgeClaims([unknown], { expectLost: 1000 })).toMatchObject([{ held: null, why: unknown.why }])
   expect(held([trial({ verdict: 'inconsistent' })], { expectLost: 1000 })).toEqual([false])
   expect(held([trial({ outageMs: 5, longestOutageMs: null })], { maxOutageMs: 1000 })).toEqual([null])
+  expect(held([trial({ change: 'none' })], { maxOutageMs: 1000 })).toEqual([null])
   expect(held([], { expectLost: 0, maxOutageMs: 1 })).toEqual([null, null])
 })
 
