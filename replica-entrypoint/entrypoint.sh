@@ -17,6 +17,8 @@ PATH=$(dirname "$(command -v postgres)"):$PATH
 . "${BASH_SOURCE%/*}/slots.sh"
 # shellcheck source=start-writable.sh
 . "${BASH_SOURCE%/*}/start-writable.sh"
+# shellcheck source=after-patroni.sh
+. "${BASH_SOURCE%/*}/after-patroni.sh"
 
 main() {
   # As process 1 of a container, a shell without traps ignores these.
@@ -24,6 +26,7 @@ main() {
   drop_root "$@"
   read_members
   write_passfile
+  undo_patroni
   if needs_clone; then
     clone
   elif ! has_data && [ "$FIRST_START" = initdb ]; then
