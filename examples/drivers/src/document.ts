@@ -47,12 +47,7 @@ export type Counts<T extends string = string> = Readonly<Partial<Record<T, numbe
 export interface DriversDocument {
   readonly version: 1
   readonly date: string
-  readonly machine: {
-    readonly platform: string
-    readonly cpus: number
-    readonly memoryBytes: number
-    readonly node: string
-  }
+  readonly machine: Machine
   readonly postgresVersion: string
   readonly options: {
     readonly trials: number
@@ -69,6 +64,15 @@ export interface DriversDocument {
   /** Trials that came to nothing, and why. */
   readonly failures: readonly Failure[]
   readonly cells: readonly Cell[]
+}
+
+export interface Machine {
+  readonly platform: string
+  readonly cpus: number
+  readonly memoryBytes: number
+  readonly node: string
+  /** Before each trial: processes that run or want to, over a minute. More than there are CPUs, and times tell of others. */
+  readonly loadAverage?: Spread
 }
 
 export interface DocumentedSubject extends SubjectSpec {

@@ -18,6 +18,7 @@ import { formatMs } from './words.ts'
 const KEPT_RUN = join(PACKAGE_FOLDER, 'kept-run.json')
 const DOCUMENT = join(PACKAGE_FOLDER, '..', '..', 'docs', 'drivers.md')
 const INTERRUPTED = 130
+const SAME_SIGNAL_MS = 1_000
 
 /** @returns the exit code: 0 done, 1 a trial came to nothing, 2 used wrongly, 130 interrupted */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -36,8 +37,12 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function measure(options: Options): Promise<number> {
   const interrupt = new AbortController()
+  let askedAt: number | undefined
   const onSignal = (name: NodeJS.Signals): void => {
+    // Who has started this may pass on the same Ctrl-C once more: tsx does, on a machine that is busy.
+    if (askedAt !== undefined && performance.now() - askedAt < SAME_SIGNAL_MS) return
     if (interrupt.signal.aborted) process.exit(INTERRUPTED)
+    askedAt = performance.now()
     process.stderr.write('\nending, with what there is; once more ends at once\n')
     interrupt.abort(new LabError('INTERRUPTED', `interrupted by ${name}`))
   }

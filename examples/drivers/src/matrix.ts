@@ -1,9 +1,9 @@
 /**
  * The whole of it: every situation, as often as asked, and what came of it so far.
  */
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { isLabError } from 'pg-failover-lab'
-import { cellsOf, type DriversDocument, type Failure } from './document.ts'
+import { cellsOf, spreadOf, type DriversDocument, type Failure } from './document.ts'
 import { readRegion, readVersions, withMended } from './sources.ts'
 import type { Situation } from './situations.ts'
 import type { SubjectSpec } from './subject.ts'
@@ -35,6 +35,7 @@ export async function runMatrix(options: MatrixOptions): Promise<DriversDocument
   const { trials, tell, signal } = options
   const done: Trial[] = []
   const failures: Failure[] = []
+  const loads: number[] = []
   const all = plannedTrials(options)
   const isInterrupted = (): boolean => signal.aborted
   const beganAt = performance.now()
@@ -42,6 +43,7 @@ export async function runMatrix(options: MatrixOptions): Promise<DriversDocument
     if (isInterrupted()) break
     const leftMs = at === 0 ? undefined : ((performance.now() - beganAt) / at) * (all.length - at)
     tell({ situation, group, trial, trials, done: at, all: all.length, leftMs })
+    loads.push(loadavg()[0] ?? 0)
     try {
       done.push(await runTrial(situation, group, options))
     } catch (error) {
@@ -50,7 +52,7 @@ export async function runMatrix(options: MatrixOptions): Promise<DriversDocument
       failures.push({ situation: situation.id, reason: error.message })
     }
   }
-  return await documentOf(options, { done, failures })
+  return await documentOf(options, { done, failures, loads })
 }
 
 interface PlannedTrial {
@@ -72,15 +74,23 @@ function plannedTrials({ situations, subjects, trials, together }: MatrixOptions
   return Array.from({ length: trials }, (_, at) => once.map(planned => ({ ...planned, trial: at + 1 }))).flat()
 }
 
+interface Outcome {
+  readonly done: readonly Trial[]
+  readonly failures: readonly Failure[]
+  readonly loads: readonly number[]
+}
+
 async function documentOf(
   { subjects, situations, trials, observeMs, ratePerSecond, together }: MatrixOptions,
-  { done, failures }: { readonly done: readonly Trial[]; readonly failures: readonly Failure[] },
+  { done, failures, loads }: Outcome,
 ): Promise<DriversDocument> {
+  const loadAverage = spreadOf(loads)
   const machine = {
     platform: `${process.platform} ${process.arch}`,
     cpus: cpus().length,
     memoryBytes: totalmem(),
     node: process.version,
+    ...(loadAverage === undefined ? {} : { loadAverage }),
   }
   return {
     version: 1,

@@ -1,7 +1,7 @@
 /**
  * The result for a terminal. Pure.
  */
-import type { DriversDocument } from './document.ts'
+import type { DriversDocument, Machine } from './document.ts'
 import { findingsOf } from './findings.ts'
 import { situationTable, type Table } from './tables.ts'
 
@@ -21,10 +21,15 @@ export function terminalReport(document: DriversDocument): string {
 export function settingOf({ date, machine, postgresVersion, options, versions }: DriversDocument): string {
   const drivers = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return (
-    `${date}, PostgreSQL ${postgresVersion}, Node ${machine.node.slice(1)}, ${machine.platform}, ${machine.cpus} CPUs; ` +
+    `${date}, PostgreSQL ${postgresVersion}, Node ${machine.node.slice(1)}, ${machine.platform}, ${machine.cpus} CPUs${loadOf(machine)}; ` +
     `${options.ratePerSecond} requests a second of each subject, up to ${options.together} of them at once in both variants, observed for ${options.observeMs / 1_000} s; ${drivers.join(', ')}`
   )
 }
+
+const loadOf = ({ loadAverage }: Machine): string =>
+  loadAverage === undefined
+    ? ''
+    : `, load average before a trial ${loadAverage.median} (${loadAverage.min} to ${loadAverage.max})`
 
 /** Columns aligned, two spaces between. */
 export function alignedTable({ head, rows }: Table): string[] {
