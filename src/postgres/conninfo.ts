@@ -97,5 +97,20 @@ export function serverInUrl(url: string): string {
       hint: 'Give each a URL of its own: --node URL --node URL.',
     })
   }
+  if (![parsed.username, parsed.password, parsed.pathname].every(isEncoded)) {
+    throw new LabError('USAGE', `the URL of ${parsed.hostname} has a % that stands for nothing`, {
+      hint: 'In a user, a password or a database it is written %25, as @ is %40 and / is %2F.',
+    })
+  }
   return `${parsed.hostname}:${parsed.port || '5432'}`
+}
+
+/** https://datatracker.ietf.org/doc/html/rfc3986#section-2.1 */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }

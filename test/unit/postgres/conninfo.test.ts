@@ -107,6 +107,13 @@ describe('a URL', () => {
     },
   )
 
+  test('with a password that is not encoded says so, and not which', async () => {
+    const { message, hint } = await catchLabError('USAGE', () => serverInUrl('postgresql://app:100%@db1/app'))
+    expect(message).toBe('the URL of db1 has a % that stands for nothing')
+    expect(`${message}${hint}`).not.toContain('100%')
+    expect(serverInUrl('postgresql://app:100%25@db1/app')).toBe('db1:5432')
+  })
+
   test('of several servers is to be given as several', async () => {
     const { message } = await catchLabError('USAGE', () => serverInUrl('postgresql://app@db1,db2/app'))
     expect(message).toBe('db1,db2 is several servers in one URL')
