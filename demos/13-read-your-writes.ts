@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import * as lab from '../src/demo/index.ts'
 
 const LIMIT = { timeoutMs: 60_000 }
+const REQUESTS = 200
 const TABLE = 'public.notes'
 const INSERT = `INSERT INTO ${TABLE} VALUES ($1)`
 const SELECT = `SELECT text FROM ${TABLE} WHERE text = $1`
@@ -21,11 +22,9 @@ export default lab.demo(
       'A commit is acknowledged when the primary has it, and a standby shows it when it has replayed it. Who reads there at once may not see it, and who waits a fixed time waits too long nearly always and too short when it matters. Reading on the primary is right and takes away what standbys are for. remote_apply on every standby is right, and each write pays for the slowest of them. A token, the position of the commit in the WAL together with its timeline, is right for the one who wrote: the read goes to a standby that has it, waits a little, or goes to the primary. After a failover it says that the write is lost, where an LSN alone would be found by chance.',
     summary: 'why a read on a standby misses what was just written, and what five remedies cost',
     replication: 'asynchronous',
-    options: {
-      requests: lab.countOption('--requests <n>', { min: 10, max: 100_000, standard: 500 }, 'requests of each way'),
-    },
+    options: {},
   },
-  async ({ cluster, narrate, signal, options: { requests }, step }) => {
+  async ({ cluster, narrate, signal, step }) => {
     const limits = { ...LIMIT, signal }
     const primary = await cluster.primary(signal)
     await using through = lab.throughRouter(cluster)
@@ -47,8 +46,8 @@ export default lab.demo(
     assert.deepEqual([mine.rowCount, mine.role], [1, 'primary'], 'nobody else has it yet')
     for (const hold of holds) await hold[Symbol.asyncDispose]()
 
-    await step('Five ways, under a burst', `${requests} writes of each, a read after each, 4 at once.`)
-    const document = await lab.runReadYourWrites(cluster, { requests, ...limits })
+    await step('Five ways, under a burst', `${REQUESTS} writes of each, a read after each, 4 at once.`)
+    const document = await lab.runReadYourWrites(cluster, { requests: REQUESTS, ...limits })
     lab.narrateReadYourWrites(narrate, document)
     for (const { way, stale } of document.ways)
       if (way !== 'any-standby' && way !== 'fixed-delay') assert.equal(stale, 0, `${way} reads its own writes`)

@@ -14,6 +14,7 @@ import cascading from '../../demos/10-cascading.ts'
 import delayedStandby from '../../demos/11-delayed-standby.ts'
 import readOnly from '../../demos/12-read-only.ts'
 import readYourWrites from '../../demos/13-read-your-writes.ts'
+import connectionPool from '../../demos/14-connection-pool.ts'
 import type { Demo } from '../demo/demo.ts'
 import { LabError } from '../errors.ts'
 import { command } from './command.ts'
@@ -34,6 +35,7 @@ export const lessons: readonly Demo[] = [
   delayedStandby,
   readOnly,
   readYourWrites,
+  connectionPool,
 ]
 
 export const lessonCommand = command({

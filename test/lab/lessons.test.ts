@@ -19,10 +19,12 @@ const LESSONS = {
   cascading: { timeline: { before: expect.any(Number), after: expect.any(Number) } },
   'delayed-standby': { recovered: { rows: 1001 } },
   'read-only': { demoted: { code: '25006' }, conflict: { code: '40001' }, feedback: { rows: 10_000 } },
+  'read-your-writes': { stale: { rows: 0 }, lost: { code: 'WRITE_LOST' } },
+  'connection-pool': { after: { 'release()': { done: 0, errors: { 25006: 20 } } } },
 } as const
 
 /** Where nothing of the lesson depends on the runtime, one is enough: these take long. */
-const ONLY_LOCAL = new Set(['lag', 'slots'])
+const ONLY_LOCAL = new Set(['lag', 'slots', 'read-your-writes'])
 
 const SIZE = { columns: 120, rows: 40 }
 
