@@ -1,7 +1,7 @@
 /**
  * Servers that the lab has not made: initdb, pg_basebackup and pg_ctl, one primary and its standbys, and nothing beside them.
  */
-import { chmod, chown, appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { findBinaries } from '../../src/runtime/binaries.ts'
@@ -20,13 +20,12 @@ export const SECRET = 'it-is-a-secret'
 
 export class BareServers implements AsyncDisposable {
   /** The primary's first. */
-  readonly ports: readonly number[]
+  readonly ports: number[] = []
   readonly folder: string
   readonly #bin: string
   readonly #account: Account | undefined
 
-  private constructor(parts: { ports: readonly number[]; folder: string; bin: string; account: Account | undefined }) {
-    this.ports = parts.ports
+  private constructor(parts: { folder: string; bin: string; account: Account | undefined }) {
     this.folder = parts.folder
     this.#bin = parts.bin
     this.#account = parts.account
@@ -38,7 +37,7 @@ export class BareServers implements AsyncDisposable {
     const account = process.getuid?.() === 0 ? await unprivileged() : undefined
     const folder = await mkdtemp(`${TEST_STATE_DIR}-bare-`)
     if (account !== undefined) await chown(folder, account.uid, account.gid)
-    const servers = new BareServers({ ports: await freePorts(1 + standbys), folder, bin, account })
+    const servers = new BareServers({ folder, bin, account })
     try {
       await servers.#startPrimary()
       for (let at = 1; at <= standbys; at++) await servers.#startStandby(at)
@@ -55,13 +54,7 @@ export class BareServers implements AsyncDisposable {
     await chmod(passwordFile, 0o644)
     const data = this.#data(0)
     await this.#do('initdb', '-D', data, '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', passwordFile, '--no-sync')
-    const settings = [
-      `port=${this.ports[0]}`,
-      "listen_addresses='127.0.0.1'",
-      "unix_socket_directories=''",
-      'fsync=off',
-      MMAP,
-    ]
+    const settings = ["listen_addresses='127.0.0.1'", "unix_socket_directories=''", 'fsync=off', MMAP]
     await appendFile(join(data, 'postgresql.conf'), `${settings.join('\n')}\n`)
     await this.#startServer(0)
   }
@@ -69,12 +62,18 @@ export class BareServers implements AsyncDisposable {
   async #startStandby(at: number): Promise<void> {
     const from = ['-h', '127.0.0.1', '-p', String(this.ports[0]), '-U', 'postgres']
     await this.#do('pg_basebackup', ...from, '-D', this.#data(at), '-R', '-c', 'fast', '--no-sync')
-    await appendFile(join(this.#data(at), 'postgresql.conf'), `port=${this.ports[at]}\n`)
     await this.#startServer(at)
   }
 
   async #startServer(at: number): Promise<void> {
-    await this.#do('pg_ctl', '-D', this.#data(at), '-l', `${this.#data(at)}.log`, '-w', 'start')
+    // Chosen now: a port that was free before its data was made may be taken by then.
+    const [port = 0] = await freePorts(1)
+    await appendFile(join(this.#data(at), 'postgresql.conf'), `port=${port}\n`)
+    this.ports.push(port)
+    const log = `${this.#data(at)}.log`
+    await this.#do('pg_ctl', '-D', this.#data(at), '-l', log, '-w', 'start').catch(async (error: unknown) => {
+      throw new Error(await readFile(log, 'utf8'), { cause: error })
+    })
   }
 
   #data(at: number): string {
