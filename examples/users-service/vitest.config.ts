@@ -5,6 +5,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     retry: 0,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // Each file has a cluster of its own, of three servers.
     maxWorkers: 2,
   },
 })

@@ -32,7 +32,7 @@ export interface Configuration {
   readonly jwtSecret: string | undefined
   /** Requests a minute, of each client and on each instance. 0: no limit. */
   readonly rateLimitPerMinute: number
-  readonly cache: { readonly url: string; readonly maxAgeMs: number } | undefined
+  readonly cache: CacheConfiguration | undefined
   /** Whether X-Forwarded-For is to be believed: only behind a proxy that sets it. */
   readonly trustsProxy: boolean
   readonly hasActivityLog: boolean
@@ -40,6 +40,14 @@ export interface Configuration {
   /** Requests in flight get so long at the end, in milliseconds. */
   readonly shutdownMs: number
   readonly logLevel: string
+}
+
+export interface CacheConfiguration {
+  readonly url: string
+  /** How old an answer may be, in milliseconds. */
+  readonly maxAgeMs: number
+  /** For each call of Redis, in milliseconds. A read of a standby takes one or two: a cache that takes much longer is none. */
+  readonly timeoutMs: number
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -53,7 +61,6 @@ export class ConfigurationError extends Error {
 export function readConfiguration(environment: Environment): Configuration {
   const text = (name: string, standard?: string): string => requireText(environment, name, standard)
   const number = (name: string, standard: number): number => readNumber(environment, name, standard)
-  const redis = environment['REDIS_URL'] || undefined
   return {
     listen: { host: text('HOST', '127.0.0.1'), port: number('PORT', 3000) },
     database: {
@@ -70,7 +77,7 @@ export function readConfiguration(environment: Environment): Configuration {
     },
     jwtSecret: readSecret(environment),
     rateLimitPerMinute: number('RATE_LIMIT_PER_MINUTE', 0),
-    cache: redis === undefined ? undefined : { url: redis, maxAgeMs: number('CACHE_MAX_AGE_MS', 1_000) },
+    cache: readCache(environment),
     trustsProxy: readSwitch(environment, 'TRUST_PROXY'),
     hasActivityLog: readSwitch(environment, 'ACTIVITY_LOG'),
     idempotencyKeyHours: number('IDEMPOTENCY_KEY_HOURS', 24),
@@ -90,6 +97,13 @@ function readNumber(environment: Environment, name: string, standard: number): n
   if (value === undefined) return standard
   if (!/^\d{1,9}$/.test(value)) throw new ConfigurationError(`${name} is ${JSON.stringify(value)}, and no whole number`)
   return Number(value)
+}
+
+function readCache(environment: Environment): CacheConfiguration | undefined {
+  const url = environment['REDIS_URL'] || undefined
+  if (url === undefined) return undefined
+  const maxAgeMs = readNumber(environment, 'CACHE_MAX_AGE_MS', 1_000)
+  return { url, maxAgeMs, timeoutMs: readNumber(environment, 'CACHE_TIMEOUT_MS', 50) }
 }
 
 /** Both or neither. */

@@ -16,6 +16,8 @@ export interface ListCacheOptions {
   readonly url: string
   /** How old an answer may be, in milliseconds. */
   readonly maxAgeMs: number
+  /** For each call, in milliseconds. */
+  readonly timeoutMs: number
   readonly router: Router
   readonly metrics: Metrics
   readonly log: FastifyBaseLogger
@@ -28,8 +30,6 @@ interface Entry {
   readonly readAt: number
 }
 
-/** For each call. A read of a standby takes a millisecond: a cache that takes longer is none. */
-const CALL_MS = 50
 const CONNECT_MS = 500
 /** Redis is left alone so long after an error, or every request would wait for it. */
 const LEFT_ALONE_MS = 1_000
@@ -44,10 +44,10 @@ export class ListCache implements AsyncDisposable {
   constructor(options: ListCacheOptions) {
     this.#options = options
     this.#redis = new Redis(options.url, {
-      commandTimeout: CALL_MS,
+      commandTimeout: options.timeoutMs,
       connectTimeout: CONNECT_MS,
       // A connection that is silent for so long is given up, with whatever was sent over it.
-      socketTimeout: LEFT_ALONE_MS,
+      socketTimeout: Math.max(LEFT_ALONE_MS, options.timeoutMs),
       // What cannot be asked now is not asked later: the answer would be of no use.
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,

@@ -80,8 +80,9 @@ export const usersRoutes: FastifyPluginAsyncTypebox<Context> = async (app, { rou
 
   const read = { headers: TokenHeader, params: Id, response: { 200: UserSchema, default: ProblemSchema } }
   app.get('/users/:id', { schema: read }, async (request, reply) => {
-    const { user, ...from } = await findUser(router, request.params.id, limitsOf(request))
+    const { user, token, ...from } = await findUser(router, request.params.id, limitsOf(request))
     served(reply, from)
+    if (token !== undefined) giveToken(reply, token)
     if (user === undefined) throw new Problem({ status: 404, type: 'no-such-user', title: 'There is no such user' })
     return user
   })

@@ -3,7 +3,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto'
 import pg from 'pg'
-import type { ReadFrom, Router, Written } from 'pg-failover-lab/router'
+import { RouterError, type ReadFrom, type ReadToken, type Router, type Written } from 'pg-failover-lab/router'
 import { SCHEMA } from './migration.ts'
 import { Problem } from './problem.ts'
 
@@ -107,14 +107,25 @@ function asProblem(error: unknown): never {
   throw error
 }
 
+export interface FoundUser extends ReadFrom {
+  readonly user: User | undefined
+  /** In the place of one that proves nothing any more. */
+  readonly token?: ReadToken
+}
+
 /** @throws what the router throws */
-export async function findUser(
-  router: Router,
-  id: string,
-  limits: ReadLimits,
-): Promise<ReadFrom & { readonly user: User | undefined }> {
-  const { rows, node, role } = await router.read<User>(BY_ID, [id], limits)
-  return { user: rows[0], node, role }
+export async function findUser(router: Router, id: string, limits: ReadLimits): Promise<FoundUser> {
+  try {
+    const { rows, node, role } = await router.read<User>(BY_ID, [id], limits)
+    return { user: rows[0], node, role }
+  } catch (error) {
+    if (!(error instanceof RouterError) || error.code !== 'WRITE_UNKNOWN') throw error
+    // The server ended between the commit and the word where that is: some do in every switchover. What the primary has needs
+    // no proof; that it has it not proves nothing.
+    const { rows, node, token } = await router.write<User>(BY_ID, [id], { idempotent: true })
+    if (rows[0] === undefined) throw error
+    return { user: rows[0], node, role: 'primary', token }
+  }
 }
 
 const BY_ID = `SELECT ${COLUMNS} FROM ${SCHEMA}.users WHERE id = $1`

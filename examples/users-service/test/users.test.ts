@@ -1,15 +1,25 @@
 /**
  * The interface, on a cluster that nothing happens to.
  */
-import { clusterTest } from 'pg-failover-lab/vitest'
-import { describe } from 'vitest'
+import { startCluster, type TestCluster } from 'pg-failover-lab'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createService } from '../src/service.ts'
 import { configurationFor, countUsers, LogLines, post, serviceFor, tokenFor, type Answer } from './support.ts'
 
-const test = clusterTest()
+// One for all, which nothing happens to: the schema is dropped between two tests, and each makes it anew.
+let cluster: TestCluster
+beforeAll(async () => {
+  cluster = await startCluster()
+})
+beforeEach(async () => {
+  await cluster.query('DROP SCHEMA IF EXISTS users_service CASCADE', [], { as: 'superuser' })
+  await cluster.waitForCatchUp()
+})
+afterAll(() => cluster.dispose())
+
 const ADA = { name: 'Ada', email: 'ada@example.com' }
 
-test('a user is made on the primary, and read by who made it from a standby', async ({ cluster, expect }) => {
+test('a user is made on the primary, and read by who made it from a standby', async () => {
   await using service = await serviceFor(cluster)
   const { app } = service
   const made = await post(app, ADA)
@@ -29,7 +39,7 @@ test('a user is made on the primary, and read by who made it from a standby', as
   expect([again.statusCode, again.json<Answer>().type]).toEqual([409, '/problems/email-taken'])
 })
 
-test('pages come in the order in which users were made', async ({ cluster, expect }) => {
+test('pages come in the order in which users were made', async () => {
   await using service = await serviceFor(cluster)
   const { app } = service
   let token = ''
@@ -48,7 +58,7 @@ test('pages come in the order in which users were made', async ({ cluster, expec
   expect(names).toEqual(['a', 'b', 'c'])
 })
 
-test('what is not valid is told as a problem, and makes no user', async ({ cluster, expect }) => {
+test('what is not valid is told as a problem, and makes no user', async () => {
   await using service = await serviceFor(cluster)
   const { app } = service
   const bodies = [{}, { name: 'Ada' }, { ...ADA, email: 'ada' }, { ...ADA, name: ' ' }, { ...ADA, admin: true }, []]
@@ -68,7 +78,7 @@ test('what is not valid is told as a problem, and makes no user', async ({ clust
 })
 
 describe('an Idempotency-Key', () => {
-  test('makes one user, however often it is sent, also at once', async ({ cluster, expect }) => {
+  test('makes one user, however often it is sent, also at once', async () => {
     await using service = await serviceFor(cluster)
     await using other = await serviceFor(cluster)
     const apps = [service.app, other.app]
@@ -87,10 +97,7 @@ describe('an Idempotency-Key', () => {
     expect((await other.app.inject({ url: String(replay.headers.location), headers })).statusCode).toBe(200)
   })
 
-  test('with another body is refused, and another key with the same body meets the email', async ({
-    cluster,
-    expect,
-  }) => {
+  test('with another body is refused, and another key with the same body meets the email', async () => {
     await using service = await serviceFor(cluster)
     const { app } = service
     await post(app, ADA, { 'idempotency-key': 'k1' })
@@ -103,10 +110,7 @@ describe('an Idempotency-Key', () => {
   })
 })
 
-test('who asks must say who they are, where that is configured; keys are of each caller', async ({
-  cluster,
-  expect,
-}) => {
+test('who asks must say who they are, where that is configured; keys are of each caller', async () => {
   const JWT_SECRET = 'a secret that has thirty-two bytes and more'
   await using service = await serviceFor(cluster, { JWT_SECRET })
   const { app } = service
@@ -133,7 +137,7 @@ test('who asks must say who they are, where that is configured; keys are of each
   expect([one.statusCode, two.statusCode]).toEqual([201, 201])
 })
 
-test('requests beyond the limit are refused, and health is asked all the same', async ({ cluster, expect }) => {
+test('requests beyond the limit are refused, and health is asked all the same', async () => {
   await using service = await serviceFor(cluster, { RATE_LIMIT_PER_MINUTE: '3' })
   const { app } = service
   const codes: number[] = []
@@ -145,7 +149,7 @@ test('requests beyond the limit are refused, and health is asked all the same', 
   expect((await app.inject({ url: '/healthz' })).statusCode).toBe(200)
 })
 
-test('the interface is described, from the schemas that check it', async ({ cluster, expect }) => {
+test('the interface is described, from the schemas that check it', async () => {
   await using service = await serviceFor(cluster)
   const { paths } = (await service.app.inject({ url: '/docs/json' })).json<{ paths: Record<string, object> }>()
   expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/users', '/users/{id}']))
@@ -153,10 +157,7 @@ test('the interface is described, from the schemas that check it', async ({ clus
   expect((await service.app.inject({ url: '/docs/' })).statusCode).toBe(200)
 })
 
-test('each request is a line in the log, with node and duration; nothing in it is secret', async ({
-  cluster,
-  expect,
-}) => {
+test('each request is a line in the log, with node and duration; nothing in it is secret', async () => {
   const log = new LogLines()
   const configuration = configurationFor(cluster, { JWT_SECRET: 'a secret that has thirty-two bytes and more' })
   const service = await createService(configuration, log.logger)
@@ -179,7 +180,7 @@ test('each request is a line in the log, with node and duration; nothing in it i
     expect(log.text).not.toContain(secret)
 })
 
-test('instances that start at once make one schema, which the least of roles owns', async ({ cluster, expect }) => {
+test('instances that start at once make one schema, which the least of roles owns', async () => {
   const services = await Promise.all([1, 2, 3].map(() => serviceFor(cluster)))
   await Promise.all(services.map(async service => await service.end()))
   const [role] = await cluster.query(
