@@ -10,10 +10,11 @@ import { findPlace } from '../src/runtime/local/place.ts'
 import { Floor, type FloorOptions } from './floor.ts'
 import { measureJudging } from './judging.ts'
 import { measureLibrary } from './library.ts'
+import { measureRouter } from './router.ts'
 import { summarise, type Row, type Sample } from './samples.ts'
 import { measureThroughput } from './throughput.ts'
 
-export const benchParts = ['cluster', 'library', 'throughput', 'record'] as const
+export const benchParts = ['cluster', 'library', 'throughput', 'router', 'record'] as const
 export type BenchPart = (typeof benchParts)[number]
 
 /** What each row holds against what. */
@@ -26,6 +27,11 @@ export const benchMeanings: Readonly<Record<string, string>> = {
   'five at once': 'five files of tests side by side, against one of them',
   writer: '20,000 single-row inserts over 8 connections, against pgbench',
   sampling: "the same inserts while every node's position is looked at, against without",
+  'router: pool': '4,000 single-row inserts over 4 connections of router.pool, against a bare pg.Pool',
+  'router: write': 'the same by router.write, without asking for a position, against the same',
+  'router: token': 'the same by router.write, each with a token for reads on standbys, against the same',
+  'router: read': '4,000 selects by router.read on a standby, against a bare pg.Pool on it',
+  'router: read after': 'the same, each with a token, against the same',
   record: 'checker and record over 1,000,000 writes, against four times a quarter of them',
 }
 
@@ -84,6 +90,7 @@ const MEASURE: Readonly<Record<BenchPart, (setting: Setting) => Promise<readonly
     await using cluster = await lab.startTemporaryCluster({ runtime, timeoutMs: 120_000, name: 'bench', signal })
     return await measureThroughput(cluster, binaries, signal)
   },
+  router: async ({ runtime, signal }) => await measureRouter({ runtime, signal }),
   record: async () => [measureJudging()],
 }
 

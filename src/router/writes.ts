@@ -16,6 +16,11 @@ import { formatToken, type ReadToken } from './token.ts'
 export interface WriteOptions {
   /** That it does no harm twice, so it may be sent again also when nobody knows whether it happened. @default false */
   readonly idempotent?: boolean | undefined
+  /**
+   * Asks after the write how far the server is, so that a standby can answer a read with the token. Without it such a read goes
+   * to the primary, and the write costs no second statement. @default true
+   */
+  readonly withPosition?: boolean | undefined
 }
 
 /** A statement as node-postgres takes it. */
@@ -73,13 +78,16 @@ export class Writes {
   async write<R extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[] | undefined,
-    { idempotent = false }: WriteOptions,
+    { idempotent = false, withPosition = true }: WriteOptions,
   ): Promise<pg.QueryResult<R> & Written> {
     return await this.#untilSettled(async client => {
       const { primary, from } = this.#begin(client)
       const sentAt = performance.now()
       try {
-        const { result, where } = await withPosition(client, () => client.query<R>(statement as string, values))
+        const send = (): Promise<pg.QueryResult<R>> => client.query<R>(statement as string, values)
+        const { result, where } = withPosition
+          ? await positioned(client, send)
+          : { result: await send(), where: undefined }
         return Object.assign(result, await this.#written(primary, from, where))
       } catch (error) {
         if (certainlyDidNotHappen(error)) throw error
@@ -99,7 +107,7 @@ export class Writes {
       const value = await beforeCommit(client, work)
       const sentAt = performance.now()
       try {
-        const { result, where } = await withPosition(client, () => client.query('COMMIT'))
+        const { result, where } = await positioned(client, () => client.query('COMMIT'))
         if (result.command === 'ROLLBACK') throw rolledBack()
         return { value, ...(await this.#written(primary, from, where)) }
       } catch (error) {
@@ -166,7 +174,7 @@ export class Writes {
  * The answer to a statement, and where the server is after it. Both are sent at once where node-postgres can do that
  * (`pipeline`, since 8.22), so the second costs no round trip.
  */
-async function withPosition<T>(
+async function positioned<T>(
   client: pg.PoolClient,
   statement: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly where: WhereRow | undefined }> {
