@@ -23,6 +23,7 @@ export const labErrorCodes = {
   UNKNOWN_NODE: 'no node has that name, or none has that role now',
   NOT_RUNNING: 'the cluster is not up',
   LOCKED: 'another process is changing the cluster',
+  MANAGED: 'another program manages the cluster, and the lab leaves it alone',
   NO_PRIMARY: 'no node accepts writes',
   NO_CANDIDATE: 'no standby is left that could be promoted',
   SPLIT_BRAIN: 'more than one node accepts writes',

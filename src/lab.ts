@@ -23,6 +23,8 @@ export interface LabOptions {
   readonly mayPull?: boolean | undefined
   /** Lets nobody else change the cluster until the lab is disposed of. Leave it out only to look. @default no lock */
   readonly lock?: Pick<LockOptions, 'command' | 'wait'> | undefined
+  /** With a lock: whether a cluster that another program manages is refused, or may be changed all the same. @default 'refused' */
+  readonly managed?: 'refused' | 'allowed' | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((step: string) => void) | undefined
 }
@@ -40,7 +42,7 @@ export interface Lab extends AsyncDisposable {
 
 /**
  * Reads the compose file and chooses a runtime. Starts nothing.
- * @throws LabError those of the compose file; NO_RUNTIME; IMAGE_UNAVAILABLE where Docker was asked for; USAGE
+ * @throws LabError those of the compose file; NO_RUNTIME; IMAGE_UNAVAILABLE where Docker was asked for; LOCKED, MANAGED; USAGE
  * @example
  * ```ts
  * await using lab = await openLab() // the cluster of this folder, which `pnpm run up` has brought up
@@ -52,6 +54,12 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const { runtime, why } = await chooseRuntime(source, options)
   const { signal, onProgress } = options
   const lock = options.lock === undefined ? undefined : await runtime.lock({ ...options.lock, signal, onProgress })
+  if (lock !== undefined && options.managed !== 'allowed') {
+    await refuseManaged(runtime).catch(async (error: unknown) => {
+      await lock[Symbol.asyncDispose]()
+      throw error
+    })
+  }
   const cluster = new Cluster(runtime)
   return {
     ...{ cluster, runtime, lock },
@@ -65,6 +73,17 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       await lock?.[Symbol.asyncDispose]()
     },
   }
+}
+
+/** The lab would promote, fence and rewind beside a program that does the same. @throws LabError MANAGED */
+async function refuseManaged(runtime: Runtime): Promise<void> {
+  const manager = await runtime.manager()
+  if (manager === undefined) return
+  const { name, nodes } = manager
+  const command = `pnpm run stack`
+  throw new LabError('MANAGED', `${name} manages ${nodes.join(', ')}, and the lab changes nothing beside it`, {
+    hint: `${command} status ${name} shows who leads, ${command} switchover ${name} changes that, ${command} down ${name} gives the cluster back.`,
+  })
 }
 
 /** Which file is read, with which variables. */

@@ -25,6 +25,8 @@ export interface CommandContext<O extends OptionSpecs = OptionSpecs> {
 export interface OpenOptions {
   /** @default false */
   readonly mayPull?: boolean
+  /** Also a cluster that another program manages: see LabOptions.managed. @default 'refused' */
+  readonly managed?: 'refused' | 'allowed'
   /** It changes nothing, so it can be done while another command changes something. @default false */
   readonly onlyLooks?: boolean
 }

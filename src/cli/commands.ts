@@ -57,7 +57,7 @@ export const downCommand = command({
   },
   run: async ({ openLab, narrate, terminal, options, interrupt: { signal } }) => {
     if (options.temporary) return await downTemporary(narrate, signal)
-    const { cluster } = await openLab()
+    const { cluster } = await openLab({ managed: 'allowed' })
     terminal.busy('ending every node')
     await cluster.runtime.down({ keepData: options.keepData, signal })
     narrate.say(options.keepData ? 'down; the data is kept' : 'down; nothing is left')

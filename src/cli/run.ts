@@ -68,7 +68,9 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
   interrupt.signal.addEventListener('abort', tell)
   await using resources = new Disposer()
   resources.defer(() => terminal.idle())
-  const open = async ({ mayPull = false, onlyLooks = false }: OpenOptions = {}): ReturnType<typeof openLab> => {
+  const open = async ({ mayPull = false, managed, onlyLooks = false }: OpenOptions = {}): ReturnType<
+    typeof openLab
+  > => {
     const onProgress = (step: string): void => terminal.busy(step)
     const runtime = runtimeName(COMMON.runtime.parse(given(COMMON.runtime)))
     const changing = {
@@ -76,7 +78,7 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
       wait: COMMON.wait.parse(given(COMMON.wait)),
     }
     const named = { file: COMMON.file.parse(given(COMMON.file)), runtime, lock: onlyLooks ? undefined : changing }
-    const lab = resources.use(await openLab({ ...named, mayPull, signal: interrupt.signal, onProgress }))
+    const lab = resources.use(await openLab({ ...named, mayPull, managed, signal: interrupt.signal, onProgress }))
     if (definition !== psqlCommand && definition !== logsCommand) narrate.choice(lab.choice)
     lab.cluster.onEvent(event => narrate.event(event))
     return lab

@@ -187,13 +187,20 @@ export class Cluster implements AsyncDisposable {
     const address = { name, ...this.runtime.clientEndpoint(name) }
     try {
       const server = await this.ask(name, session => readServer(session, STATUS_TIMEOUT_MS), signal)
-      if (server.clusterName !== name) throw otherCluster(address, `its cluster_name is "${server.clusterName}"`)
+      if (!(await this.#isNamed(name, server.clusterName)))
+        throw otherCluster(address, `its cluster_name is "${server.clusterName}"`)
       return { ...address, ...server }
     } catch (error) {
       const isDown = !(error instanceof LabError) || isLabError(error, 'UNREACHABLE')
       if (!isDown || signal?.aborted === true) throw error
       return { ...address, role: 'unreachable', state: await this.runtime.state(name), reason: messageOf(error) }
     }
+  }
+
+  async #isNamed(node: string, clusterName: string): Promise<boolean> {
+    if (clusterName === node) return true
+    const manager = await this.runtime.manager()
+    return manager?.clusterName === clusterName && manager.nodes.includes(node)
   }
 
   /**

@@ -136,12 +136,24 @@ export interface Template {
   leave(): Promise<void>
 }
 
+/** A program that manages the nodes instead of the lab: it starts, promotes and rewinds them by itself. */
+export interface Manager {
+  /** As its stack is called: `patroni`. */
+  readonly name: string
+  /** The cluster_name that it gives every server; the lab gives each the node's. */
+  readonly clusterName: string
+  /** The nodes that it manages: not all of them where it was interrupted. */
+  readonly nodes: readonly string[]
+}
+
 export interface Runtime extends AsyncDisposable {
   readonly name: 'docker' | 'local'
   /** Which servers these are, for people: `PostgreSQL 17.10 from /usr/lib/postgresql/17/bin`. */
   readonly description: string
   /** Whether any node of this cluster is there, running or not. */
   hasCluster(): Promise<boolean>
+  /** Who manages the nodes instead of the lab, also when none of them runs; undefined where nobody does. */
+  manager(): Promise<Manager | undefined>
   /** Undefined where a copy would take as long as the original. */
   readonly template: Template | undefined
   /** From now on only this process changes the cluster, and knows what others have changed until now. @throws LabError LOCKED, TIMEOUT */

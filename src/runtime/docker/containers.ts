@@ -28,9 +28,9 @@ interface Beside {
   readonly network: string
 }
 
-const PROJECT = 'com.docker.compose.project'
-const SERVICE = 'com.docker.compose.service'
-const ONE_OFF = 'com.docker.compose.oneoff'
+export const PROJECT = 'com.docker.compose.project'
+export const SERVICE = 'com.docker.compose.service'
+export const ONE_OFF = 'com.docker.compose.oneoff'
 const NETWORK = 'com.docker.compose.network'
 const VOLUME = 'com.docker.compose.volume'
 

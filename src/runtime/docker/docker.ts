@@ -33,6 +33,7 @@ import {
 import { askCompose } from './ask-compose.ts'
 import { Containers, tolerateDone } from './containers.ts'
 import { connectEngine, requireImage, statusCode, type Engine } from './engine.ts'
+import { readManager } from './manager.ts'
 import { composeFiles, MEMBERS_SCRIPT, membersJson, membersScript, removeMembersFiles } from './members.ts'
 import { dockerNetwork, requireNetworks } from './network.ts'
 
@@ -153,6 +154,8 @@ export class DockerRuntime implements Runtime {
   async hasCluster(): Promise<boolean> {
     return await this.#containers.hasAny()
   }
+
+  readonly manager = (): ReturnType<typeof readManager> => readManager(this.#engine.prompt, this.topology)
 
   async lock(options: LockOptions): Promise<Lock> {
     const { ID } = (await this.#engine.prompt.info()) as { ID: string }

@@ -138,6 +138,9 @@ class LocalRuntime implements Runtime {
     await together(nodes, startOne, signal)
   }
 
+  /** Processes are the lab's own. */
+  readonly manager = async (): Promise<undefined> => undefined
+
   async hasCluster(): Promise<boolean> {
     return await exists(this.#place.root)
   }
