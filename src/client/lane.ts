@@ -2,7 +2,16 @@
  * How the writes of a writer reach the primary: over a connection of its own, or through the router.
  */
 import type { Session } from '../postgres/connection.ts'
-import type { Way } from './through-router.ts'
+
+/** What a writer may write through instead of connections of its own. */
+export interface Way {
+  /** @returns the node that acknowledged it */
+  write(statement: string, values: unknown[]): Promise<string>
+  /** Lets writes wait from now on, so long at most, in milliseconds; returns when those that were sent have their answers. */
+  hold(limitMs: number): Promise<void>
+  /** Lets them go on, to whoever is the primary. */
+  release(): void
+}
 
 /** One write after another goes over it. */
 export interface Lane extends AsyncDisposable {

@@ -2,13 +2,12 @@
  * A client that does not look for the primary itself: it goes through the router, which lets its writes wait meanwhile.
  */
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Way } from './lane.ts'
 import { createRouter, type Router, type RouterOptions } from '../router/index.ts'
 
-/** What a writer may write through instead of connections of its own. */
-export interface Way extends AsyncDisposable {
+/** The router of a cluster, as a way for a writer. */
+export interface RoutedWay extends Way, AsyncDisposable {
   readonly router: Router
-  /** @returns the node that acknowledged it */
-  write(statement: string, values: unknown[]): Promise<string>
   /** The node at an address, `host:port`, as the router has it. */
   readonly nodeAt: (address: string) => string
 }
@@ -24,7 +23,7 @@ export interface ThroughRouterOptions extends Pick<RouterOptions, 'maxLagMs'> {
 export function throughRouter(
   cluster: Cluster,
   { writeTimeoutMs = 2_000, connections = 4, ...limits }: ThroughRouterOptions = {},
-): Way {
+): RoutedWay {
   const nodes = cluster.nodes.map(({ name }) => ({ name, ...cluster.clientEndpoint(name) }))
   const { lab, database } = cluster.topology
   const router = createRouter({
@@ -42,6 +41,10 @@ export function throughRouter(
       const { node } = await router.write({ name: 'insert', text: statement, values })
       return nodeAt(node)
     },
+    hold: async limitMs => {
+      await router.hold({ limitMs })
+    },
+    release: () => router.release(),
     [Symbol.asyncDispose]: () => router.end(),
   }
 }

@@ -15,9 +15,8 @@ import { ACKNOWLEDGED, moreAcknowledged, outcomeOf, untilDue } from './open-loop
 import type { ConnectionError, History, Outcome, Write } from '../history/history.ts'
 import { codeOf, isLabError } from '../errors.ts'
 import { CONNECTION_LOST } from '../postgres/sqlstate.ts'
-import { DirectLane, RoutedLane, type Lane } from './lane.ts'
+import { DirectLane, RoutedLane, type Lane, type Way } from './lane.ts'
 import type { Target } from './target.ts'
-import type { Way } from './through-router.ts'
 
 export interface WriterOptions {
   /** Writes due per second, over all connections. @default 200 */

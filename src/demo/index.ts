@@ -77,7 +77,7 @@ export { runLiars, situations, type LiarsOptions, type Situation } from '../expe
 export type { LiarsDocument, Reading } from '../measure/liars.ts'
 export { narrateLiars } from '../report/liars.ts'
 export { historyLines, parseHistories } from '../history/lines.ts'
-export { throughRouter, type Way } from '../client/through-router.ts'
+export { throughRouter } from '../client/through-router.ts'
 export { Address } from '../links/address.ts'
 export { openAppPool, requestAll, type Answers, type AppPool, type GivesBack } from '../client/app-pool.ts'
 export { runReadYourWrites, type ReadYourWritesOptions } from '../experiments/read-your-writes.ts'

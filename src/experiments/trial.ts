@@ -19,7 +19,7 @@ import { pause } from '../wait.ts'
 import type { History } from '../history/history.ts'
 import { readSettings } from './trial-settings.ts'
 import { Sampler, type PositionKind } from '../client/sampler.ts'
-import type { Way } from '../client/through-router.ts'
+import type { Way } from '../client/lane.ts'
 import { readSurvivors, startWriter, type Writer, type WriterOptions } from '../client/writer.ts'
 
 /** What a run leaves: the record, and the evidence that it was drawn up from. */
@@ -243,15 +243,15 @@ export async function switchedOver(
   cluster: Cluster,
   { way, ...options }: SwitchoverOptions & { readonly way: Way | undefined },
 ): Promise<Switchover> {
-  await way?.router.hold({ limitMs: options.timeoutMs })
+  await way?.hold(options.timeoutMs)
   const stop = cluster.onEvent(event => {
-    if (event.kind === 'promoted') way?.router.release() // what follows, nobody has to wait for
+    if (event.kind === 'promoted') way?.release() // what follows, nobody has to wait for
   })
   try {
     return await switchover(cluster, options)
   } finally {
     stop()
-    way?.router.release()
+    way?.release()
   }
 }
 

@@ -45,6 +45,14 @@ describeEachRuntime('an empty project that installs the package', runtime => {
     expect(await does(['npx', 'vitest', 'run'])).toMatch(/Tests +1 passed/)
   })
 
+  test('takes the router alone, which loads the driver and nothing of the lab', { timeout: 60_000 }, async () => {
+    await writeFile(join(project, 'router.mjs'), ONLY_THE_ROUTER)
+    const loaded = await does([process.execPath, 'router.mjs'])
+    expect(loaded).toMatch(/NO_PRIMARY/)
+    expect(loaded).not.toMatch(/dockerode|yaml|vitest/)
+    await rm(join(project, 'router.mjs'))
+  })
+
   test.each([
     ['nodenext', 'nodenext'],
     ['esnext', 'bundler'],
@@ -71,6 +79,15 @@ describeEachRuntime('an empty project that installs the package', runtime => {
     },
   )
 })
+
+const ONLY_THE_ROUTER = `
+import { createRequire } from 'node:module'
+import { createRouter } from 'pg-failover-lab/router'
+const router = createRouter({ hosts: ['127.0.0.1:1'], user: 'u', password: 'p', database: 'd', findTimeoutMs: 100 })
+await router.write('SELECT 1').catch(error => console.log(error.code))
+await router.end()
+console.log(Object.keys(createRequire(import.meta.url).cache).join('\\n'))
+`
 
 /** Without the driver's own declarations, which a stranger need not have. */
 const ONLY_THE_LIBRARY = `

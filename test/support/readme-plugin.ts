@@ -8,6 +8,7 @@ const SOURCE = fileURLToPath(new URL('README.md.ts', root))
 const DOORS: ReadonlyMap<string, string> = new Map([
   ['pg-failover-lab', 'src/index.ts'],
   ['pg-failover-lab/vitest', 'test/support/doors/vitest.ts'],
+  ['pg-failover-lab/router', 'src/router/index.ts'],
 ])
 
 /** `virtual:readme` is the test that is printed in README.md, with the library as its reader has it installed. */
