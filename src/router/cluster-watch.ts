@@ -2,7 +2,6 @@
  * All hosts, watched at once: who is the primary, and since when; which standbys may answer reads.
  */
 import { EventEmitter } from 'node:events'
-import { seconds } from '../wait.ts'
 import type { HostAddress } from './client.ts'
 import { choosePrimary, type Known } from './choose.ts'
 import { RouterError } from './errors.ts'
@@ -95,8 +94,8 @@ export class ClusterWatch extends EventEmitter<Events> {
     for (const host of this.hosts) host.hurry()
   }
 
-  /** Waits for a primary. @throws RouterError NO_PRIMARY, ENDED */
-  async findPrimary(limitMs: number): Promise<Primary> {
+  /** Waits for a primary, until an instant of performance.now(). @throws RouterError NO_PRIMARY, ENDED */
+  async findPrimary(deadline: number): Promise<Primary> {
     const known = this.primary
     if (known !== undefined) return known
     for (const host of this.hosts) host.hurry()
@@ -112,10 +111,13 @@ export class ClusterWatch extends EventEmitter<Events> {
         if (primary === undefined) reject(ended())
         else resolve(primary)
       }
-      const timer = setTimeout(() => {
-        settle()
-        reject(noPrimary(limitMs, this.why))
-      }, limitMs)
+      const timer = setTimeout(
+        () => {
+          settle()
+          reject(noPrimary(this.why))
+        },
+        Math.max(0, deadline - performance.now()),
+      )
       this.on('look', onLook)
       onLook()
     })
@@ -165,9 +167,9 @@ export class ClusterWatch extends EventEmitter<Events> {
   }
 }
 
-const noPrimary = (limitMs: number, why: string): RouterError =>
-  new RouterError('NO_PRIMARY', `no primary within ${seconds(limitMs)}: ${why}`, {
-    hint: 'Nothing was sent. Are all hosts of the cluster given?',
+const noPrimary = (why: string): RouterError =>
+  new RouterError('NO_PRIMARY', `no primary was found in time: ${why}`, {
+    hint: 'Nothing was sent. Are all hosts of the cluster given, and does findTimeoutMs allow for a failover?',
   })
 
 export const ended = (): RouterError => new RouterError('ENDED', 'the router has been ended')

@@ -84,13 +84,12 @@ export class Reads {
   }
 
   async #choose(position: Position | undefined, search: Search): Promise<Host> {
-    const { watch, findTimeoutMs } = this.#options
+    const { watch } = this.#options
     const standbys = this.#inTurn(watch.standbys().flatMap(({ host, unfit }) => (unfit === undefined ? [host] : [])))
     const fit = standbys.filter(host => !search.failed.has(host))
     const standby = position === undefined ? fit[0] : await this.#withWrite(fit, position, search.waitMs)
     if (standby !== undefined) return standby
-    const limitMs = Math.max(1, Math.min(findTimeoutMs, search.deadline - performance.now()))
-    const { host } = await watch.findPrimary(limitMs)
+    const { host } = await watch.findPrimary(search.deadline)
     if (position !== undefined) requireFound(await foundOn(host, position), position)
     search.failed.clear() // there may be nobody else
     return host

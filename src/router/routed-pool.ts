@@ -83,7 +83,7 @@ export class RoutedPool extends pg.Pool {
     const deadline = performance.now() + findTimeoutMs
     for (;;) {
       // Also for a connection that is there: the primary may be in doubt.
-      await watch.findPrimary(Math.max(1, deadline - performance.now()))
+      await watch.findPrimary(deadline)
       try {
         const client = await super.connect()
         if (!(client as unknown as RoutedClient).isStale(watch)) return client
@@ -161,7 +161,7 @@ class RoutedClient extends pg.Client {
   }
 
   async #connect(): Promise<pg.Client> {
-    const primary = await this.#routing.watch.findPrimary(this.#routing.findTimeoutMs)
+    const primary = await this.#routing.watch.findPrimary(performance.now() + this.#routing.findTimeoutMs)
     if (this.connection.stream.destroyed) throw new Error('given up before there was a primary')
     this.#to = primary
     this.host = primary.host.address.host

@@ -36,6 +36,8 @@ export interface RouterStatus {
   /** Writes that wait for a held router, and writes that are sent. */
   readonly waiting: number
   readonly inFlight: number
+  /** Connections to the primary: those of the router itself, and of its pool. */
+  readonly connections: { readonly total: number; readonly idle: number; readonly waiting: number }
   readonly writes: WriteCounts
   /** Reads answered, by host. */
   readonly reads: Readonly<Record<string, number>>
@@ -138,7 +140,7 @@ export class Router extends EventEmitter<RouterEvents> implements AsyncDisposabl
 
   /**
    * Lets writes wait from now on, and returns when those that were sent have their answers: now a switchover fails none.
-   * @returns how many are still without one after `drainMs`
+   * @returns how many are still without one after `drainMs`; a connection of the pool that is lent for long, as for LISTEN, counts
    * @example `await router.hold(); try { await switchover() } finally { router.release() }`
    */
   async hold({ drainMs = 5_000, limitMs = 30_000 }: HoldOptions = {}): Promise<{ readonly inFlight: number }> {
@@ -166,6 +168,7 @@ export class Router extends EventEmitter<RouterEvents> implements AsyncDisposabl
       isHeld: this.#gate.isClosed,
       waiting: this.#gate.waiting,
       inFlight: this.#gate.inFlight,
+      connections: this.#connections(),
       writes: this.#writes.counts,
       reads: this.#reads.counts,
     }
@@ -173,7 +176,7 @@ export class Router extends EventEmitter<RouterEvents> implements AsyncDisposabl
 
   /** Waits until a primary is known. @returns `host:port` @throws RouterError NO_PRIMARY */
   async primary({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<string> {
-    return (await this.#watch.findPrimary(timeoutMs)).host.name
+    return (await this.#watch.findPrimary(performance.now() + timeoutMs)).host.name
   }
 
   /** Ends every connection. Idempotent. */
@@ -204,6 +207,16 @@ export class Router extends EventEmitter<RouterEvents> implements AsyncDisposabl
     this.#before = host.name
     this.#lostAt = 0
     this.emit('primary', change)
+  }
+
+  #connections(): RouterStatus['connections'] {
+    const pools = [this.#own, this.#shared.write]
+    const sum = (count: (pool: pg.Pool) => number): number => pools.reduce((all, pool) => all + count(pool), 0)
+    return {
+      total: sum(pool => pool.totalCount),
+      idle: sum(pool => pool.idleCount),
+      waiting: sum(pool => pool.waitingCount),
+    }
   }
 
   #nodes(): NodeState[] {

@@ -91,8 +91,8 @@ export class Writes {
         return Object.assign(result, await this.#written(primary, from, where))
       } catch (error) {
         if (certainlyDidNotHappen(error)) throw error
-        if (idempotent) throw new MayBeSentAgain(error)
-        throw this.#indeterminate(primary, error, sentAt)
+        const unknown = this.#indeterminate(primary, error, sentAt)
+        throw idempotent ? new MayBeSentAgain(unknown) : unknown
       }
     })
   }
@@ -117,8 +117,19 @@ export class Writes {
     })
   }
 
-  /** Lends a connection for each attempt, and attempts it again where another primary may take it. */
+  /** Attempts it again where another primary may take it. What may have happened once stays so, whatever comes of the rest. */
   async #untilSettled<T>(attempt: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const sent: Sent = { unknown: undefined }
+    try {
+      return await this.#attempts(attempt, sent)
+    } catch (error) {
+      const told = sent.unknown ?? error
+      if (told instanceof IndeterminateWriteError) this.#counts.indeterminate++
+      throw told
+    }
+  }
+
+  async #attempts<T>(attempt: (client: pg.PoolClient) => Promise<T>, sent: Sent): Promise<T> {
     const { pool, watch, findTimeoutMs } = this.#options
     const deadline = performance.now() + findTimeoutMs
     for (;;) {
@@ -130,16 +141,16 @@ export class Writes {
         this.#counts.acknowledged++
         return done
       } catch (error) {
-        const isUnknown = error instanceof IndeterminateWriteError
-        const isOver = isUnknown || error instanceof MayBeSentAgain
-        const mayGoOn = !isUnknown && (isOver || isUseless(client) || saysAnother(error))
-        client.release(isOver || mayGoOn)
-        if (isOver || mayGoOn) watch.doubt()
-        if (isUnknown) this.#counts.indeterminate++
-        if (!mayGoOn || performance.now() >= deadline) throw originOf(error)
+        const mayBeAgain = error instanceof MayBeSentAgain
+        if (mayBeAgain) sent.unknown = error.unknown
+        const isLost = mayBeAgain || error instanceof IndeterminateWriteError
+        const mayGoOn = mayBeAgain || (!isLost && (isUseless(client) || saysAnother(error)))
+        client.release(isLost || mayGoOn)
+        if (isLost || mayGoOn) watch.doubt()
+        if (!mayGoOn || performance.now() >= deadline) throw error
+        const now = await watch.findPrimary(deadline)
         // Read-only on a server that is the primary all the same: the application's own transaction is.
-        const now = await watch.findPrimary(Math.max(1, deadline - performance.now()))
-        if (codeOf(error) === '25006' && now.look.started === before?.look.started) throw originOf(error)
+        if (codeOf(error) === '25006' && now.look.started === before?.look.started) throw error
         this.#counts.sentAgain++
       }
     }
@@ -206,14 +217,20 @@ function certainlyDidNotHappen(error: unknown): boolean {
 
 const saysAnother = (error: unknown): boolean => SAYS_ANOTHER.test(serverErrorOf(error)?.code ?? '')
 
-/** Nobody knows whether it happened, and the caller says that this is no matter. */
-class MayBeSentAgain extends Error {
-  constructor(cause: unknown) {
-    super('may be sent again', { cause })
-  }
+/** An attempt before may have happened. */
+interface Sent {
+  unknown: IndeterminateWriteError | undefined
 }
 
-const originOf = (error: unknown): unknown => (error instanceof MayBeSentAgain ? error.cause : error)
+/** Nobody knows whether it happened, and the caller says that this is no matter. */
+class MayBeSentAgain extends Error {
+  readonly unknown: IndeterminateWriteError
+
+  constructor(unknown: IndeterminateWriteError) {
+    super('may be sent again', { cause: unknown })
+    this.unknown = unknown
+  }
+}
 
 const rolledBack = (): RouterError =>
   new RouterError(
