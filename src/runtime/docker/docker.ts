@@ -132,18 +132,24 @@ export class DockerRuntime implements Runtime {
     await this.#membership.refresh()
     for (const { name } of this.topology.nodes) if ((await this.state(name)) === 'frozen') await this.thaw(name)
     if (keepData) {
-      await this.#compose(['down', '--remove-orphans'], { signal })
+      await this.#compose(['down', '--remove-orphans'], { signal, profile: '*' })
       return
     }
-    await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], { signal })
+    await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], { signal, profile: '*' })
     await removeMembersFiles(this.topology)
     this.#membership.forget()
   }
 
-  async #compose(args: readonly string[], { timeoutMs = COMPOSE_TIMEOUT_MS, signal }: StopOptions): Promise<void> {
+  /** @param options.profile what is only there with a profile, too: without it, `down` leaves the application's container */
+  async #compose(
+    args: readonly string[],
+    { timeoutMs = COMPOSE_TIMEOUT_MS, signal, profile }: StopOptions & { readonly profile?: string },
+  ): Promise<void> {
     const { project, variables } = this.topology
     const files = (await composeFiles(this.topology)).flatMap(file => ['--file', file])
-    const argv = ['docker', 'compose', ...files, '--project-name', project, '--ansi', 'never', ...args] as const
+    const profiles = profile === undefined ? [] : ['--profile', profile]
+    const common = [...files, '--project-name', project, ...profiles, '--ansi', 'never']
+    const argv = ['docker', 'compose', ...common, ...args] as const
     const { exitCode, stderr } = await run([...argv], { environment: variables, timeoutMs, signal })
     if (exitCode === 0) return
     throw new LabError('DOCKER_FAILED', `docker compose ${args[0]} failed: ${lastLines(stderr, 2)}`, {
