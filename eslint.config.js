@@ -23,6 +23,7 @@ const ROOMS = [
   'src/client',
   'src/operations',
   'src/experiments',
+  'src/stack',
   'src/lab.ts',
   'src/temporary-cluster.ts',
   'src/report',

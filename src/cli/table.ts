@@ -20,6 +20,7 @@ import { measureCommand } from './measure-command.ts'
 import { addReplicaCommand, removeReplicaCommand } from './member-commands.ts'
 import { rejoinCommand } from './rejoin-command.ts'
 import { salvageCommand } from './salvage-command.ts'
+import { stackCommand } from './stack-command.ts'
 import { statusCommand } from './status-command.ts'
 import { syncCommand } from './sync-command.ts'
 
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   removeReplicaCommand,
   cascadeCommand,
   delayCommand,
+  stackCommand,
   chaosCommand,
   benchCommand,
   cacheCommand,
