@@ -3,6 +3,9 @@
  */
 import { countOption, flagOption, sizeOption } from '../options/options.ts'
 import { LabError } from '../errors.ts'
+import { narrateStackStatus } from '../report/stack.ts'
+import { readStack } from '../stack/stack.ts'
+import { readStackStatus } from '../stack/status.ts'
 import { tellCheck, tellStatus } from './tell-status.ts'
 import { command } from './command.ts'
 import { watch } from './watch.ts'
@@ -43,6 +46,11 @@ export const statusCommand = command({
       return undefined
     }
     if (check) return await tellCheck(narrate, cluster, { maxLag, maxRetained, signal })
-    return await tellStatus(narrate, cluster, signal)
+    const document = await tellStatus(narrate, cluster, signal)
+    if ((await cluster.runtime.manager()) === undefined) return document
+    narrate.say('')
+    const stack = await readStackStatus(await readStack(cluster), { signal })
+    narrateStackStatus(narrate, stack)
+    return { ...document, stack }
   },
 })

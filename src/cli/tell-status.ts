@@ -39,5 +39,6 @@ async function readStanding(
   signal?: AbortSignal,
 ): Promise<Required<Beside> & { nodes: NodeStatus[] }> {
   const nodes = await cluster.status(signal)
-  return { nodes, kept: await readKept(cluster), reasons: await readReasons(cluster, nodes, signal) }
+  const manager = (await cluster.runtime.manager())?.name
+  return { nodes, manager, kept: await readKept(cluster), reasons: await readReasons(cluster, nodes, signal) }
 }

@@ -28,26 +28,35 @@ export interface StatusDocument {
 export interface Beside {
   readonly kept?: readonly Kept[]
   readonly reasons?: Reasons
+  /** Another program that manages the nodes: what the lab would do about anything is nothing to be told then. */
+  readonly manager?: string | undefined
 }
 
 export const statusDocument = (
   cluster: Cluster,
   nodes: readonly NodeStatus[],
-  { kept = [], reasons }: Beside = {},
+  { kept = [], ...beside }: Beside = {},
 ): StatusDocument => ({
   version: 1,
   runtime: cluster.runtime.name,
   nodes,
-  warnings: statusWarnings(nodes, reasons),
-  remarks: statusRemarks(nodes),
+  ...advice(nodes, beside),
   kept,
 })
+
+const advice = (
+  nodes: readonly NodeStatus[],
+  { manager, reasons }: Beside,
+): Pick<StatusDocument, 'warnings' | 'remarks'> =>
+  manager === undefined
+    ? { warnings: statusWarnings(nodes, reasons), remarks: statusRemarks(nodes) }
+    : { warnings: [], remarks: [`${manager} manages these nodes, and their slots: pnpm run stack status ${manager}.`] }
 
 /** Prints a line a node, then the slots, then what is wrong, then what is kept. */
 export function narrateStatus(
   narrate: Narrator,
   all: readonly NodeStatus[],
-  { kept = [], reasons }: Beside = {},
+  { kept = [], ...beside }: Beside = {},
 ): void {
   narrate.table(NODE_HEADING, nodeRows(all))
   for (const line of silences(all)) narrate.say(line)
@@ -56,7 +65,8 @@ export function narrateStatus(
     narrate.say('')
     narrate.table(SLOT_HEADING, slots)
   }
-  for (const line of [...statusWarnings(all, reasons), ...statusRemarks(all)]) narrate.say(line)
+  const { warnings, remarks } = advice(all, beside)
+  for (const line of [...warnings, ...remarks]) narrate.say(line)
   for (const one of kept) {
     narrate.say(`${one.node} keeps what only it had: ${describeKept(one)}; pnpm run salvage ${one.node}`)
   }
