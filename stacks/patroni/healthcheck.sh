@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Healthy: Patroni says that its server runs, and leads or follows. Without curl, which the image lacks. Not /readiness or
-# /liveness: to HEAD, Patroni 4.0 answers those two with 503, however well the node is; it knows them as GET alone.
+# Healthy: the primary's server runs, or the standby's streams. By GET /patroni, which asks the server: what /cluster says is up to
+# loop_wait old, and to HEAD /readiness and HEAD /liveness Patroni 4.0 answers 503 however well the node is. The image has no curl.
 # https://patroni.readthedocs.io/en/latest/rest_api.html
 set -euo pipefail
 exec 3<>/dev/tcp/127.0.0.1/8008
-printf 'HEAD /read-only HTTP/1.0\r\n\r\n' >&3
-read -r -t 3 status <&3
-[[ $status = *' 200 '* ]]
+printf 'GET /patroni HTTP/1.0\r\n\r\n' >&3
+answer=$(timeout 3 cat <&3)
+[[ $answer = *'"state": "running"'* ]]
+[[ $answer = *'"role": "primary"'* || $answer = *'"replication_state": "streaming"'* ]]
