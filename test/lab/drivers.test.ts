@@ -43,7 +43,7 @@ describe('pnpm run drivers', () => {
     [['--trials', '0'], '--trials is "0"'],
     [['--observe', 'long'], '--observe is "long"'],
     [['--report', '/nowhere/at/all.html'], 'cannot write /nowhere/at/all.html'],
-    [['--keep', '--only', 'knex'], '--keep is for a run of everything'],
+    [['--keep', '--only', 'knex'], '--keep is for a run of every subject'],
     [['--verbose'], "unknown option '--verbose'"],
   ])('refuses %j, with a hint', { timeout: TIMEOUT_MS }, async (args, fact) => {
     const { exitCode, stdout, stderr } = await drivers(args)

@@ -107,6 +107,37 @@ export function cellsOf(
   })
 }
 
+/** The kept run with the situations of a newer one in the place of its own; the newer one where it is whole, or of other versions. */
+export function merged(kept: DriversDocument, newer: DriversDocument): DriversDocument {
+  const isNew = (situation: string): boolean => newer.situations.some(({ id }) => id === situation)
+  const isOther =
+    JSON.stringify([kept.versions, kept.postgresVersion]) !== JSON.stringify([newer.versions, newer.postgresVersion])
+  if (isOther || kept.situations.every(({ id }) => isNew(id))) return newer
+  return {
+    ...newer,
+    situations: kept.situations.map(one => newer.situations.find(({ id }) => id === one.id) ?? one),
+    failures: [...kept.failures.filter(({ situation }) => !isNew(situation)), ...newer.failures],
+    cells: inOrder(newer, kept.situations, [
+      ...kept.cells.filter(({ situation }) => !isNew(situation)),
+      ...newer.cells,
+    ]),
+  }
+}
+
+/** By subject and variant, then by situation. */
+const inOrder = (
+  { subjects }: DriversDocument,
+  situations: DriversDocument['situations'],
+  cells: readonly Cell[],
+): Cell[] =>
+  subjects.flatMap(subject =>
+    (['default', 'mended'] as const).flatMap(variant =>
+      situations.flatMap(({ id }) =>
+        cells.filter(cell => cell.subject === subject.id && cell.variant === variant && cell.situation === id),
+      ),
+    ),
+  )
+
 type Figures = Omit<Cell, 'subject' | 'variant' | 'situation' | 'absent'>
 
 function cellOf(results: readonly SubjectResult[]): Figures {

@@ -4,7 +4,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isLabError, LabError } from 'pg-failover-lab'
-import type { DriversDocument } from './document.ts'
+import { merged, type DriversDocument } from './document.ts'
 import { runMatrix, type Progress } from './matrix.ts'
 import { HELP, parseOptions, type Options } from './options.ts'
 import { htmlReport } from './report-html.ts'
@@ -26,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const options = parseOptions(argv)
     if (options.help) return say(HELP)
     if (options.list) return say(list())
-    if (options.document) return await writeDocument(JSON.parse(await readFile(KEPT_RUN, 'utf8')) as DriversDocument)
+    if (options.document) return await writeDocument(await readKept())
     return await measure(options)
   } catch (error) {
     if (!isLabError(error)) throw error
@@ -48,14 +48,15 @@ async function measure(options: Options): Promise<number> {
   }
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal)
   const { signal } = interrupt
-  const document = await runMatrix({ ...options, variants: ['default', 'mended'], signal, tell })
+  const document = await runMatrix({ ...options, variants: ['default', 'mended'], signal, tell, tellRepeated })
   if (options.json) say(`${formatted(document)}\n`)
   else say(`\n${terminalReport(document)}\n`)
   if (options.report !== undefined) await writeFile(options.report, htmlReport(document))
   if (signal.aborted) return INTERRUPTED
   if (options.keep) {
-    await writeFile(KEPT_RUN, `${formatted(document)}\n`)
-    await writeDocument(document)
+    const kept = merged(await readKept().catch(() => document), document)
+    await writeFile(KEPT_RUN, `${formatted(kept)}\n`)
+    await writeDocument(kept)
   }
   return document.failures.length === 0 ? 0 : 1
 }
@@ -65,6 +66,8 @@ function formatted({ cells, ...rest }: DriversDocument): string {
   const lines = cells.map(cell => `    ${JSON.stringify(cell)}`).join(',\n')
   return `${JSON.stringify(rest, null, 2).slice(0, -2)},\n  "cells": [\n${lines}\n  ]\n}`
 }
+
+const readKept = async (): Promise<DriversDocument> => JSON.parse(await readFile(KEPT_RUN, 'utf8')) as DriversDocument
 
 async function writeDocument(document: DriversDocument): Promise<number> {
   await writeFile(DOCUMENT, markdownReport(document))
@@ -78,6 +81,8 @@ function tell({ situation, group, trial, trials, done, all, leftMs }: Progress):
     `${done + 1} of ${all}${left}: ${situation.id}, trial ${trial} of ${trials}, with ${group.map(({ id }) => id).join(', ')}\n`,
   )
 }
+
+const tellRepeated = (why: string): void => void process.stderr.write(`again, for it came to nothing: ${why}\n`)
 
 const formatLeft = (ms: number): string =>
   ms < 90_000 ? formatMs(Math.ceil(ms / 1_000) * 1_000).replace('.00', '') : `${Math.ceil(ms / 60_000)} minutes`

@@ -16,6 +16,8 @@ export interface MatrixOptions extends TrialOptions {
   /** So many subjects share a cluster, each in both variants. */
   readonly together: number
   readonly tell: (progress: Progress) => void
+  /** A trial is made again, and why. */
+  readonly tellRepeated: (why: string) => void
 }
 
 /** Told before each trial. */
@@ -45,7 +47,7 @@ export async function runMatrix(options: MatrixOptions): Promise<DriversDocument
     tell({ situation, group, trial, trials, done: at, all: all.length, leftMs })
     loads.push(loadavg()[0] ?? 0)
     try {
-      done.push(await runTrial(situation, group, options))
+      done.push(await runAtLast(options, { situation, group }))
     } catch (error) {
       if (isInterrupted()) break
       if (!isLabError(error)) throw error
@@ -53,6 +55,23 @@ export async function runMatrix(options: MatrixOptions): Promise<DriversDocument
     }
   }
   return await documentOf(options, { done, failures, loads })
+}
+
+/** A trial that came to nothing, as on a machine that was busy with something else, says nothing about a driver. */
+const TRIES = 3
+
+async function runAtLast(
+  options: MatrixOptions,
+  { situation, group }: Pick<PlannedTrial, 'situation' | 'group'>,
+): Promise<Trial> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await runTrial(situation, group, options)
+    } catch (error) {
+      if (options.signal.aborted || !isLabError(error) || tried === TRIES) throw error
+      options.tellRepeated(error.message)
+    }
+  }
 }
 
 interface PlannedTrial {

@@ -89,16 +89,18 @@ export function measure(attempts: readonly Attempt[], ended: End, instants: Inst
 }
 
 export function compare(attempts: readonly Attempt[], ids: readonly string[], instants: Instants): Written {
-  const seen = new Set(ids)
   const acknowledged = attempts.filter(
     ({ settledAt = 0, error }) =>
       error === undefined && settledAt > instants.promotedAt && settledAt <= instants.observedUntil,
   )
   const twice = new Set(ids.filter((id, at) => ids.indexOf(id) !== at))
-  return {
-    duplicates: twice.size,
-    astray: acknowledged.filter(({ id }) => /^\d+$/.test(id) && !seen.has(id)).length,
-  }
+  return { duplicates: twice.size, astray: acknowledged.length - arrived(acknowledged, ids).length }
+}
+
+/** Without what was acknowledged and is not among the ids. What is no request for a row, as opening the database, stays. */
+export function arrived(attempts: readonly Attempt[], ids: readonly string[]): readonly Attempt[] {
+  const seen = new Set(ids)
+  return attempts.filter(attempt => !isGood(attempt) || !/^\d+$/.test(attempt.id) || seen.has(attempt.id))
 }
 
 const isGood = ({ error }: Attempt): boolean => error === undefined

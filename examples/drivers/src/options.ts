@@ -37,7 +37,7 @@ all side by side against one real cluster for each trial.
   --together <n>              subjects that share a cluster, 1 to 50 (default: 8)
   --json                      the result as one JSON document on stdout
   --report <file>             the result as an HTML page, too
-  --keep                      keep this run, and make docs/drivers.md from it
+  --keep                      keep this run, and make docs/drivers.md from it; with --situations those alone are replaced
   --document                  make docs/drivers.md from the kept run, and measure nothing
   --list                      the subjects and the situations
   --help                      this text
@@ -64,9 +64,9 @@ const SPEC = {
 export function parseOptions(argv: readonly string[]): Options {
   const { only, situations: some, trials, observe, rate, together, report, ...flags } = typed(argv)
   const { json = false, keep = false, document = false, list = false, help = false } = flags
-  if (keep && (only !== undefined || some !== undefined))
-    throw new LabError('USAGE', '--keep is for a run of everything', {
-      hint: 'Leave out --only and --situations, or use --json and --report, which take any run.',
+  if (keep && only !== undefined)
+    throw new LabError('USAGE', '--keep is for a run of every subject', {
+      hint: 'Leave out --only, or use --json and --report, which take any run.',
     })
   return {
     subjects: chosen('--only', only, subjects),

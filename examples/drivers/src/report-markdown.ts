@@ -68,7 +68,8 @@ back whatever happened, this is attached to each new connection ([gives-up.ts](.
 const COLUMNS = `At the end: how it was in the last three seconds of the observation, and what made a stuck one go on afterwards. Hanging: requests that were
 under way for more than three seconds then. On the old node: sessions that the subject still had there; empty where that node is down. In a black hole
 nobody hears a client leave, so they stay there whatever the client does. Twice:
-ids that are in the table more than once. Astray: acknowledged after the promotion, and not in the new primary, since the old one took them. Memory: resident, the median. Errors: over all trials.`
+ids that are in the table more than once. Astray: acknowledged after the promotion, and not in the new primary, since the old one took them; in \`reset\` nobody
+hinders it until it is killed, some tenths of a second after the promotion. Memory: resident, the median. Errors: over all trials.`
 
 /** Both variants of each subject, one under the other. */
 function withVariants(document: DriversDocument, situations: readonly SituationInDocument[]): Table {

@@ -20,7 +20,7 @@ export const withMended = async (specs: readonly SubjectSpec[]): Promise<Documen
 /** The lines between `// #region …` and `// #endregion`, without what they are indented by. */
 export async function readRegion(file: string): Promise<string> {
   const text = await readFile(join(SOURCES, file), 'utf8')
-  const [, region] = /^ *\/\/ #region .*\n(.*?)^ *\/\/ #endregion$/ms.exec(text) ?? []
+  const [, region] = /^ *\/\/ #region [^\n]*\n(.*?)^ *\/\/ #endregion$/ms.exec(text) ?? []
   if (region === undefined) throw new Error(`${file} has no region`)
   const indent = Math.min(...region.split('\n').flatMap(line => (line.trim() === '' ? [] : [line.search(/\S/)])))
   return region

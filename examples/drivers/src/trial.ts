@@ -10,11 +10,12 @@ import {
   type TestCluster,
 } from 'pg-failover-lab'
 import { cheapenPassword } from './cheap-password.ts'
+import { observeWithControl } from './control.ts'
 import { countConnections, readIds } from './evidence.ts'
-import { compare, measure, type Instants, type Result, type Written } from './measure.ts'
+import { arrived, compare, measure, type Attempt, type Instants, type Result, type Written } from './measure.ts'
 import { startNotifying } from './notifications.ts'
 import { now } from './protocol.ts'
-import { passes, type Situation } from './situations.ts'
+import type { Situation } from './situations.ts'
 import type { SubjectSpec, Variant } from './subject.ts'
 import { SubjectProcess } from './subject-process.ts'
 import { filled, healed, isWorking, loaded, working } from './waits.ts'
@@ -173,7 +174,8 @@ async function observe(parts: Parts, struck: Struck): Promise<SubjectResult[]> {
   const { present, struckAt, promotedAt, old, to } = struck
   const { moveAfterMs = 0 } = situation.address
   const end = promotedAt + (moveAfterMs === 'never' ? 0 : moveAfterMs) + observeMs
-  await passes(Math.max(0, end - now()), signal)
+  const primary = situation.loses === 'primary' ? to : old
+  await observeWithControl(cluster, { node: primary, ms: Math.max(0, end - now()), signal })
 
   const observedUntil = now()
   const memory = new Map(present.map(({ name, rssBytes }) => [name, rssBytes]))
@@ -196,14 +198,31 @@ async function observe(parts: Parts, struck: Struck): Promise<SubjectResult[]> {
     await reached(healed(stuck), { timeoutMs: HELP_MS, signal })
   }
   instants = { ...instants, endedAt: now() }
-  const results = present.map(subject => ({ subject, result: judge(subject) }))
+  const ends = new Map(present.map(subject => [subject, subject.end]))
   await Promise.all(processes.map(subject => subject[Symbol.asyncDispose]()))
-  const primary = situation.loses === 'primary' ? to : old
-  const ids = await readIds(cluster, { node: primary, subjects: situation.work === 'read' ? [] : present })
-  return results.map(({ subject: { spec, variant, name, attempts }, result }) => ({
-    ...{ subject: spec.id, variant, ...result },
-    ...(ids.has(name) ? compare(attempts, ids.get(name) ?? [], instants) : { duplicates: 0, astray: 0 }),
-    oldConnections: connections === undefined ? null : (connections.get(name) ?? 0),
-    rssBytes: memory.get(name) ?? 0,
-  }))
+  const ids =
+    situation.work === 'read'
+      ? new Map<string, readonly string[]>()
+      : await readIds(cluster, { node: primary, subjects: present })
+  return present.map(subject => {
+    const { spec, variant, name, attempts } = subject
+    const own = ids.get(name)
+    // An answer of the old primary, which nobody will ever see again, is not good.
+    const counted = own === undefined || situation.work === 'listen' ? attempts : afterwards(attempts, own, promotedAt)
+    return {
+      ...{ subject: spec.id, variant, ...measure(counted, ends.get(subject) ?? subject.end, instants) },
+      ...(own === undefined ? { duplicates: 0, astray: 0 } : compare(attempts, own, instants)),
+      oldConnections: connections === undefined ? null : (connections.get(name) ?? 0),
+      rssBytes: memory.get(name) ?? 0,
+    }
+  })
 }
+
+/** What was acknowledged before the promotion was good then, whether or not it was replicated in time. */
+const afterwards = (attempts: readonly Attempt[], ids: readonly string[], promotedAt: number): readonly Attempt[] => [
+  ...attempts.filter(({ settledAt = Infinity }) => settledAt <= promotedAt),
+  ...arrived(
+    attempts.filter(({ settledAt = Infinity }) => settledAt > promotedAt),
+    ids,
+  ),
+]

@@ -22,5 +22,5 @@ export function openMended(target: Target): Subject {
 
 function over({ url, standbyUrls }: Target, open: (url: string) => PrismaClient): Subject {
   const prisma = open(url).$extends(readReplicas({ replicas: standbyUrls.map(open) }))
-  return { read: () => prisma.$queryRaw`SELECT 1` }
+  return { read: () => prisma.$replica().$queryRaw`SELECT 1` }
 }
