@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run } from '../../src/runtime/command.ts'
 import { ROOT } from '../support/cli.ts'
+import { packInto } from '../support/packed.ts'
 import { describeEachRuntime, TEST_STATE_DIR, testEnvironment } from '../support/runtimes.ts'
 
 const INSTALL_TIMEOUT_MS = 300_000
@@ -27,19 +28,19 @@ describeEachRuntime('an empty project that installs the package', runtime => {
 
   beforeAll(async () => {
     await mkdir(project, { recursive: true })
-    const [packed] = JSON.parse(await does(['npm', 'pack', '--json', '--pack-destination', project], ROOT)) as [
-      { readonly filename: string },
-    ]
+    const tarball = await packInto(join(TEST_STATE_DIR, 'packed'), environment)
     await writeFile(join(project, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }')
     const { devDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
       readonly devDependencies: Readonly<Record<string, string>>
     }
     const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional']
-    const packages = [`./${packed.filename}`, `vitest@${devDependencies['vitest']}`, '@types/node@20']
+    const packages = [tarball, `vitest@${devDependencies['vitest']}`, '@types/node@20']
     await does(['npm', 'install', ...quiet, ...packages, '--include=optional'])
     for (const name of EXAMPLES) await cp(join(ROOT, 'examples', 'library', name), join(project, name))
   }, INSTALL_TIMEOUT_MS)
-  afterAll(() => rm(project, { recursive: true, force: true }))
+  afterAll(async () => {
+    for (const folder of [project, join(TEST_STATE_DIR, 'packed')]) await rm(folder, { recursive: true, force: true })
+  })
 
   test('runs the first example of the documents as it is printed', { timeout: INSTALL_TIMEOUT_MS }, async () => {
     expect(await does(['npx', 'vitest', 'run'])).toMatch(/Tests +1 passed/)

@@ -2,12 +2,13 @@
  * examples/users-service, with the library as a stranger has it: packed, and installed beside what its own lockfile says. Its own
  * tests run there, over HTTP, on clusters that fail.
  */
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run } from '../../src/runtime/command.ts'
 import { ROOT } from '../support/cli.ts'
+import { packInto } from '../support/packed.ts'
 import { describeEachRuntime, TEST_STATE_DIR, testEnvironment } from '../support/runtimes.ts'
 
 const TIMEOUT_MS = 300_000
@@ -31,21 +32,8 @@ describeEachRuntime('the users service', runtime => {
     return stdout
   }
 
-  /** Not by the scripts of the package: those build in this tree, where other tests look. */
-  async function pack(): Promise<string> {
-    const { files } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { readonly files: string[] }
-    const tsc = [process.execPath, join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')] as const
-    await does([...tsc, '--project', 'tsconfig.build.json', '--outDir', join(lab, 'dist')], ROOT)
-    for (const name of ['package.json', 'tsconfig.json', ...files.filter(file => file !== 'dist')])
-      await cp(join(ROOT, name), join(lab, name), { recursive: true })
-    const packed = await does(['npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', folder], lab)
-    const [{ filename }] = JSON.parse(packed) as [{ readonly filename: string }]
-    return join(folder, filename)
-  }
-
   beforeAll(async () => {
-    await mkdir(lab, { recursive: true })
-    const tarball = await pack()
+    const tarball = await packInto(folder, environment)
     await cp(join(ROOT, 'examples', 'users-service'), service, {
       recursive: true,
       filter: path => !['node_modules', 'dist'].includes(basename(path)),
