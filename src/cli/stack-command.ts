@@ -85,8 +85,10 @@ async function down(
   stack: PatroniStack,
 ): Promise<object> {
   const startedAt = performance.now()
-  await stackDown(cluster, stack, { timeoutMs: UP_TIMEOUT_MS, signal })
-  narrate.say(`the lab has its cluster back, without a clone, after ${formatMs(performance.now() - startedAt)}`)
+  const { isSame } = await stackDown(cluster, stack, { timeoutMs: UP_TIMEOUT_MS, signal })
+  narrate.say(
+    `the lab has its cluster back${isSame ? ', without a clone' : ''}, after ${formatMs(performance.now() - startedAt)}`,
+  )
   return await tellStatus(narrate, cluster, signal)
 }
 

@@ -15,12 +15,14 @@ import { leads, readPatroni } from './rest.ts'
 import { runCompose, type PatroniStack } from './stack.ts'
 import { progress, remark, tellSame, type StackUpOptions } from './up.ts'
 
+export interface GivenBack {
+  readonly primary: PrimaryStatus
+  /** Every node was seen to have the data that it had; not where one of them did not run before. */
+  readonly isSame: boolean
+}
+
 /** @throws LabError NOT_RUNNING where Patroni manages nothing; DOCKER_FAILED, CLONE_FAILED, INTERRUPTED, and those of {@link up} */
-export async function stackDown(
-  cluster: Cluster,
-  stack: PatroniStack,
-  options: StackUpOptions,
-): Promise<PrimaryStatus> {
+export async function stackDown(cluster: Cluster, stack: PatroniStack, options: StackUpOptions): Promise<GivenBack> {
   const deadline = performance.now() + options.timeoutMs
   const limits = (): StackUpOptions => ({ ...options, timeoutMs: Math.max(1, deadline - performance.now()) })
   if ((await cluster.runtime.manager()) === undefined) {
@@ -39,7 +41,7 @@ export async function stackDown(
   progress(cluster, 'bringing the cluster up as the lab has it')
   const after = await up(cluster, limits())
   if (before !== undefined) await tellSame(cluster, before, options.signal)
-  return after
+  return { primary: after, isSame: before !== undefined }
 }
 
 /** Undefined where Patroni does not say: then up finds out whose history is the most advanced. */
