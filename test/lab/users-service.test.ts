@@ -38,6 +38,7 @@ describeEachRuntime('the users service', runtime => {
       recursive: true,
       filter: path => !['node_modules', 'dist'].includes(basename(path)),
     })
+    await cp(join(ROOT, 'examples', 'prepare.ts'), join(lab, 'examples', 'prepare.ts'))
     const manifest = await readFile(join(service, 'package.json'), 'utf8')
     expect(manifest).toContain('"link:../.."')
     await writeFile(join(service, 'package.json'), manifest.replace('link:../..', `file:${tarball}`))
