@@ -131,11 +131,9 @@ export class DockerRuntime implements Runtime {
   async down({ keepData, signal }: Interruptible & { readonly keepData: boolean }): Promise<void> {
     await this.#membership.refresh()
     for (const { name } of this.topology.nodes) if ((await this.state(name)) === 'frozen') await this.thaw(name)
-    if (keepData) {
-      await this.#compose(['down', '--remove-orphans'], { signal, profile: '*' })
-      return
-    }
-    await this.#compose(['down', '--remove-orphans', '--volumes', '--timeout', '0'], { signal, profile: '*' })
+    const data = keepData ? [] : ['--volumes', '--timeout', '0']
+    await this.#compose(['down', '--remove-orphans', ...data], { signal, profile: '*' })
+    if (keepData) return
     await removeMembersFiles(this.topology)
     this.#membership.forget()
   }
@@ -147,9 +145,8 @@ export class DockerRuntime implements Runtime {
   ): Promise<void> {
     const { project, variables } = this.topology
     const files = (await composeFiles(this.topology)).flatMap(file => ['--file', file])
-    const profiles = profile === undefined ? [] : ['--profile', profile]
-    const common = [...files, '--project-name', project, ...profiles, '--ansi', 'never']
-    const argv = ['docker', 'compose', ...common, ...args] as const
+    const common = [...files, ...(profile === undefined ? [] : ['--profile', profile]), '--project-name', project]
+    const argv = ['docker', 'compose', ...common, '--ansi', 'never', ...args] as const
     const { exitCode, stderr } = await run([...argv], { environment: variables, timeoutMs, signal })
     if (exitCode === 0) return
     throw new LabError('DOCKER_FAILED', `docker compose ${args[0]} failed: ${lastLines(stderr, 2)}`, {
