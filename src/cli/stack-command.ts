@@ -8,7 +8,7 @@ import { countOption, choiceOfWord, durationOption, flagOption, textOption } fro
 import { counted, formatMs } from '../report/format.ts'
 import { narrateStackStatus, narrateSwitchovers, tellTrial } from '../report/stack.ts'
 import { stackDown } from '../stack/down.ts'
-import { readStack, type EtcdMembers, type PatroniStack } from '../stack/stack.ts'
+import { readStack, requireManaged, type EtcdMembers, type PatroniStack } from '../stack/stack.ts'
 import { readStackStatus } from '../stack/status.ts'
 import { DRAIN_MS, stackSwitchover } from '../stack/switchover.ts'
 import { switchoversUnderLoad } from '../stack/under-load.ts'
@@ -55,6 +55,7 @@ export const stackCommand = command({
     choiceOfWord('the name of the stack', ['patroni'], name)
     const lab = await context.openLab({ mayPull: true, managed: 'allowed', onlyLooks: word === 'status' })
     const stack = await readStack(lab.cluster, { etcd: word === 'up' ? etcdOf(context) : undefined })
+    if (word !== 'up') await requireManaged(lab.cluster)
     return await ACTIONS[word](context, lab, stack)
   },
 })

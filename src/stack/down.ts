@@ -5,14 +5,14 @@
  * that ends releases the leader's lock, and a standby that still ran would be promoted. What Patroni has written into the data
  * directories is taken out by replica-entrypoint/after-patroni.sh, at the next start of the lab's own entrypoint.
  */
-import { isLabError, LabError } from '../errors.ts'
+import { isLabError } from '../errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { PrimaryStatus } from '../cluster/node-status.ts'
 import { up } from '../operations/up.ts'
 import { together } from '../together.ts'
 import { readIdentities } from './identity.ts'
 import { leads, readPatroni } from './rest.ts'
-import { runCompose, type PatroniStack } from './stack.ts'
+import { requireManaged, runCompose, type PatroniStack } from './stack.ts'
 import { progress, remark, tellSame, type StackUpOptions } from './up.ts'
 
 export interface GivenBack {
@@ -25,11 +25,7 @@ export interface GivenBack {
 export async function stackDown(cluster: Cluster, stack: PatroniStack, options: StackUpOptions): Promise<GivenBack> {
   const deadline = performance.now() + options.timeoutMs
   const limits = (): StackUpOptions => ({ ...options, timeoutMs: Math.max(1, deadline - performance.now()) })
-  if ((await cluster.runtime.manager()) === undefined) {
-    throw new LabError('NOT_RUNNING', 'Patroni manages no node of this cluster', {
-      hint: 'pnpm run stack up patroni brings it up; pnpm run up is for a cluster of the lab.',
-    })
-  }
+  await requireManaged(cluster)
   const primary = await leaderNow(stack, options.signal)
   const isWhole = await allRun(cluster)
   const before = isWhole ? await readIdentities(cluster, options.signal).catch(unlessUnreachable) : undefined

@@ -6,6 +6,7 @@ import { codeOf, isLabError } from '../errors.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { connect, type Session } from '../postgres/connection.ts'
 import { connectionUrl } from '../postgres/conninfo.ts'
+import { met, notMet, type Condition } from '../wait.ts'
 import type { PatroniStack } from './stack.ts'
 
 /** @throws LabError UNREACHABLE, WRONG_PASSWORD, INTERRUPTED */
@@ -50,6 +51,11 @@ export async function readPaused(stack: PatroniStack, signal?: AbortSignal): Pro
     return undefined
   }
 }
+
+export const consoleAnswers = (stack: PatroniStack): Condition<undefined> => ({
+  what: 'PgBouncer to answer',
+  observe: async signal => ((await readPaused(stack, signal)) === undefined ? notMet('it does not') : met(undefined)),
+})
 
 /** What a switchover that was killed has left paused. */
 export async function resumeLeft(cluster: Cluster, stack: PatroniStack): Promise<void> {

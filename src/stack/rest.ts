@@ -124,5 +124,20 @@ export const allWell = (stack: PatroniStack): Condition<{ readonly primary: stri
   },
 })
 
-export const describeMember = ({ name, role, state, timeline }: PatroniMember): string =>
+/** Whoever it is. */
+export const someoneLeads = (stack: PatroniStack): Condition<string> => ({
+  what: 'Patroni to say that a node leads',
+  observe: async signal => {
+    try {
+      const { members } = await readPatroni(stack, { signal })
+      const primary = members.find(member => leads(member) && member.state === 'running')
+      return primary === undefined ? notMet(members.map(describeMember).join(', ')) : met(primary.name)
+    } catch (error) {
+      throwIfInterrupted(signal)
+      return notMet(messageOf(error))
+    }
+  },
+})
+
+const describeMember = ({ name, role, state, timeline }: PatroniMember): string =>
   `${name} ${role} ${state}${timeline === undefined ? '' : ` on timeline ${timeline}`}`

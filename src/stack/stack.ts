@@ -63,6 +63,14 @@ export async function readStack(cluster: Cluster, { etcd }: StackOptions = {}): 
   return { topology, compose: [...compose], variables, etcd: members, ...describe(parseComposeModel(stdout), topology) }
 }
 
+/** @throws LabError NOT_RUNNING */
+export async function requireManaged({ runtime }: Cluster): Promise<void> {
+  if ((await runtime.manager()) !== undefined) return
+  throw new LabError('NOT_RUNNING', 'Patroni manages no node of this cluster', {
+    hint: 'pnpm run stack up patroni brings it up; pnpm run up is for a cluster of the lab.',
+  })
+}
+
 /** Paths in it begin at the folder of the first file, so it fits the lab's own compose file, or a copy with its folders beside it. */
 function requireOverlay({ file }: Topology): string {
   const overlay = join(dirname(file), FOLDER, 'compose.yml')

@@ -12,9 +12,11 @@ import { up } from '../operations/up.ts'
 import { run } from '../runtime/command.ts'
 import { together } from '../together.ts'
 import { waitUntil } from '../wait.ts'
+import { startEtcd } from './etcd.ts'
+import { leadsTo } from './haproxy.ts'
 import { readIdentities, requireSame, type Identity } from './identity.ts'
-import { resumeLeft } from './pgbouncer.ts'
-import { allWell } from './rest.ts'
+import { consoleAnswers, resumeLeft } from './pgbouncer.ts'
+import { allWell, someoneLeads } from './rest.ts'
 import { runCompose, type PatroniStack } from './stack.ts'
 
 export interface StackUpOptions {
@@ -39,9 +41,13 @@ export async function stackUp(cluster: Cluster, stack: PatroniStack, options: St
   await requireImage(cluster, stack, limits())
   const how = await howItBegins(cluster)
   const before = how === 'adopted' ? await adopt(cluster, stack, limits) : undefined
-  progress(cluster, 'docker compose up: etcd, the nodes, HAProxy and PgBouncer')
-  await runCompose(stack, ['up', '--detach', '--wait'], limits())
+  await startEtcd(stack, limits())
+  progress(cluster, 'docker compose up: the nodes, HAProxy and PgBouncer')
+  // Not --wait: that gives up at once on a container that was unhealthy before, as HAProxy is while nobody leads.
+  await runCompose(stack, ['up', '--detach'], limits())
   const seen = await waitUntil(allWell(stack), { ...limits(), intervalMs: 200 })
+  await waitUntil(leadsTo(stack, seen.primary), { ...limits(), intervalMs: 200 })
+  await waitUntil(consoleAnswers(stack), { ...limits(), intervalMs: 200 })
   if (before !== undefined) await tellSame(cluster, before, options.signal)
   await resumeLeft(cluster, stack)
   return { how, ...seen }
@@ -79,7 +85,9 @@ async function adopt(
   await shutDown(cluster, primary.name, limits())
   remark(cluster, `${primary.name} was the primary: Patroni starts there first, with a new scope in etcd`)
   progress(cluster, `docker compose up ${primary.name}`)
-  await runCompose(stack, ['up', '--detach', '--wait', primary.name], limits())
+  await startEtcd(stack, limits())
+  await runCompose(stack, ['up', '--detach', primary.name], limits())
+  await waitUntil(someoneLeads(stack), { ...limits(), intervalMs: 200 })
   return before
 }
 
