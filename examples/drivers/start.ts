@@ -21,7 +21,9 @@ if (isOlder(join(HERE, 'dist/main.js'), [join(HERE, 'src'), join(HERE, 'tsconfig
 const { main } = (await import(pathToFileURL(join(HERE, 'dist/main.js')).href)) as {
   readonly main: (argv: readonly string[]) => Promise<number>
 }
-process.exitCode = await main(process.argv.slice(2))
+const exitCode = await main(process.argv.slice(2))
+// Not left to the event loop: after a run of many trials a few of the relays' sockets were open still, and the process stayed.
+process.stdout.write('', () => process.exit(exitCode))
 
 function generatePrisma(): boolean {
   return run("generating Prisma's client", [...program('prisma/build/index.js'), 'generate', '--schema', schema], {
