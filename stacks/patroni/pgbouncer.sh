@@ -7,6 +7,8 @@ mkdir -p "$folder"
 
 # A quotation mark is doubled: https://www.pgbouncer.org/config.html#authentication-file-format
 quoted() { printf '"%s"' "${1//\"/\"\"}"; }
+# A name with other characters than these is quoted in pgbouncer.ini.
+ini_name() { if [[ $1 =~ ^[a-zA-Z0-9_.-]+$ ]]; then printf '%s' "$1"; else quoted "$1"; fi; }
 login() { printf '%s %s\n' "$(quoted "$1")" "$(quoted "$2")"; }
 {
   login "$POSTGRES_USER" "$POSTGRES_PASSWORD"
@@ -16,6 +18,7 @@ login() { printf '%s %s\n' "$(quoted "$1")" "$(quoted "$2")"; }
 
 cat >"$folder/pgbouncer.ini" <<INI
 [databases]
+$(ini_name "$POSTGRES_DB") = host=haproxy port=5000
 * = host=haproxy port=5000
 
 [pgbouncer]
