@@ -89,19 +89,30 @@ export function measure(attempts: readonly Attempt[], ended: End, instants: Inst
 }
 
 export function compare(attempts: readonly Attempt[], ids: readonly string[], instants: Instants): Written {
-  const acknowledged = attempts.filter(
-    ({ settledAt = 0, error }) =>
-      error === undefined && settledAt > instants.promotedAt && settledAt <= instants.observedUntil,
-  )
+  const seen = new Set(ids)
   const twice = new Set(ids.filter((id, at) => ids.indexOf(id) !== at))
-  return { duplicates: twice.size, astray: acknowledged.length - arrived(acknowledged, ids).length }
+  const astray = attempts.filter(
+    attempt => isAstray(attempt, seen, instants) && (attempt.settledAt ?? 0) <= instants.observedUntil,
+  )
+  return { duplicates: twice.size, astray: astray.length }
 }
 
-/** Without what was acknowledged and is not among the ids. What is no request for a row, as opening the database, stays. */
-export function arrived(attempts: readonly Attempt[], ids: readonly string[]): readonly Attempt[] {
+/**
+ * Without the answers of an old primary, which nobody will ever see again: they are not good. One that came after the
+ * observation, as a frozen server is let go, was none yet.
+ */
+export function withoutAstray(attempts: readonly Attempt[], ids: readonly string[], instants: Instants): Attempt[] {
   const seen = new Set(ids)
-  return attempts.filter(attempt => !isGood(attempt) || !/^\d+$/.test(attempt.id) || seen.has(attempt.id))
+  return attempts.flatMap(attempt => {
+    if (!isAstray(attempt, seen, instants)) return [attempt]
+    const { id, begunAt, settledAt = 0 } = attempt
+    return settledAt > instants.observedUntil ? [{ id, begunAt }] : []
+  })
 }
+
+/** What was acknowledged before the promotion was good then, replicated in time or not; opening the database is no row. */
+const isAstray = (attempt: Attempt, ids: ReadonlySet<string>, { promotedAt }: Instants): boolean =>
+  isGood(attempt) && (attempt.settledAt ?? 0) > promotedAt && /^\d+$/.test(attempt.id) && !ids.has(attempt.id)
 
 const isGood = ({ error }: Attempt): boolean => error === undefined
 

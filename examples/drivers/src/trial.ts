@@ -12,7 +12,7 @@ import {
 import { cheapenPassword } from './cheap-password.ts'
 import { observeWithControl } from './control.ts'
 import { countConnections, readIds } from './evidence.ts'
-import { arrived, compare, measure, type Attempt, type Instants, type Result, type Written } from './measure.ts'
+import { compare, measure, withoutAstray, type Instants, type Result, type Written } from './measure.ts'
 import { startNotifying } from './notifications.ts'
 import { now } from './protocol.ts'
 import type { Situation } from './situations.ts'
@@ -207,8 +207,7 @@ async function observe(parts: Parts, struck: Struck): Promise<SubjectResult[]> {
   return present.map(subject => {
     const { spec, variant, name, attempts } = subject
     const own = ids.get(name)
-    // An answer of the old primary, which nobody will ever see again, is not good.
-    const counted = own === undefined || situation.work === 'listen' ? attempts : afterwards(attempts, own, promotedAt)
+    const counted = own === undefined || situation.work === 'listen' ? attempts : withoutAstray(attempts, own, instants)
     return {
       ...{ subject: spec.id, variant, ...measure(counted, ends.get(subject) ?? subject.end, instants) },
       ...(own === undefined ? { duplicates: 0, astray: 0 } : compare(attempts, own, instants)),
@@ -217,12 +216,3 @@ async function observe(parts: Parts, struck: Struck): Promise<SubjectResult[]> {
     }
   })
 }
-
-/** What was acknowledged before the promotion was good then, whether or not it was replicated in time. */
-const afterwards = (attempts: readonly Attempt[], ids: readonly string[], promotedAt: number): readonly Attempt[] => [
-  ...attempts.filter(({ settledAt = Infinity }) => settledAt <= promotedAt),
-  ...arrived(
-    attempts.filter(({ settledAt = Infinity }) => settledAt > promotedAt),
-    ids,
-  ),
-]

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { compare, measure, type Attempt, type End, type Instants } from '../../../examples/drivers/src/measure.ts'
+import {
+  compare,
+  measure,
+  withoutAstray,
+  type Attempt,
+  type End,
+  type Instants,
+} from '../../../examples/drivers/src/measure.ts'
 
 /** Struck at 1 s, promoted at 2 s, observed until 14 s. */
 const INSTANTS: Instants = { struckAt: 1_000, promotedAt: 2_000, observedUntil: 14_000, endedAt: 14_000 }
@@ -74,4 +81,17 @@ test('what was acknowledged after the promotion, and is not in the new primary, 
     { ...good(2_600, 2_610), id: '3' },
   ]
   expect(compare(attempts, ['3', '4', '4', '4'], INSTANTS)).toEqual({ astray: 1, duplicates: 1 })
+})
+
+test('an answer of the old primary is not good, and one that came after the observation was none yet', () => {
+  const attempts = [
+    { ...good(1_500, 1_600), id: '1' },
+    { ...good(2_500, 2_510), id: '2' },
+    { ...good(2_600, 2_610), id: '3' },
+    { ...good(2_700, 14_500), id: '4' },
+    failed(3_000, '25006'),
+  ]
+  const left = withoutAstray(attempts, ['3'], INSTANTS)
+  expect(left.map(({ id }) => id)).toEqual(['1', '3', '4', '3000'])
+  expect(measure(left, LIVES, INSTANTS)).toMatchObject({ firstGoodMs: 610, hanging: 1, acknowledged: 2 })
 })
