@@ -46,7 +46,8 @@ describe.each(documents)('%s', file => {
 
 describe('the documents on the library', () => {
   const onTheLibrary = documents.filter(
-    file => file === join('docs', 'library.md') || dirname(file).endsWith('questions'),
+    file =>
+      ['library.md', 'router.md'].some(name => file === join('docs', name)) || dirname(file).endsWith('questions'),
   )
   const blocksIn = (file: string, language: string): string[] =>
     [...read(file).matchAll(RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, code = '']) => code)
@@ -100,4 +101,18 @@ test('the README lists every command', () => {
   const text = read('README.md')
   const commands = Object.keys(scripts).filter(name => scripts[name]?.startsWith('tsx src/cli/main.ts '))
   expect(commands.filter(name => !text.includes(`run ${name}`) && !text.includes(`\`${name} `))).toEqual([])
+})
+
+describe('docs/applications.md', () => {
+  test('shows only code that ran in the matrix of drivers', () => {
+    const folder = join('examples', 'drivers', 'src')
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+    const squeezed = (code: string): string => code.replaceAll(/\s+/g, ' ').trim()
+    const sources = names.map(name => squeezed(read(join(folder, name))))
+    const blocks = [...read(join('docs', 'applications.md')).matchAll(/^```ts\n(.*?)^```$/gms)].map(
+      ([, code = '']) => code,
+    )
+    expect(blocks.length).toBeGreaterThan(12)
+    expect(blocks.filter(code => !sources.some(source => source.includes(squeezed(code))))).toEqual([])
+  })
 })
