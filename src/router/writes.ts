@@ -55,6 +55,8 @@ const WHERE_NOW = {
     FROM (SELECT current_setting('synchronous_commit') <> 'off' AS flushed) AS setting`,
 }
 
+const WHERE_BEFORE = { name: 'router position before', text: 'SELECT pg_current_wal_insert_lsn()::text AS lsn' }
+
 interface WhereRow {
   readonly flushed: boolean
   readonly lsn: string
@@ -64,7 +66,7 @@ export class Writes {
   readonly #options: WritesOptions
   readonly #counts = { acknowledged: 0, sentAgain: 0, indeterminate: 0 }
   /** How far the primary was known to be, by its run. */
-  #known: { readonly started: string; readonly lsn: Lsn } | undefined
+  #known: (Reached & { readonly started: string }) | undefined
 
   constructor(options: WritesOptions) {
     this.#options = options
@@ -81,17 +83,17 @@ export class Writes {
     { idempotent = false, withPosition = true }: WriteOptions,
   ): Promise<pg.QueryResult<R> & Written> {
     return await this.#untilSettled(async client => {
-      const { primary, from } = this.#begin(client)
+      const begun = this.#begin(client)
       const sentAt = performance.now()
       try {
         const send = (): Promise<pg.QueryResult<R>> => client.query<R>(statement as string, values)
-        const { result, where } = withPosition
-          ? await positioned(client, send)
-          : { result: await send(), where: undefined }
-        return Object.assign(result, await this.#written(primary, from, where))
+        const { result, ...whereabouts } = withPosition
+          ? await positioned(client, send, begun)
+          : { result: await send(), where: undefined, before: undefined, sentAt }
+        return Object.assign(result, await this.#written(begun, whereabouts))
       } catch (error) {
         if (certainlyDidNotHappen(error)) throw error
-        const unknown = this.#indeterminate(primary, error, sentAt)
+        const unknown = this.#indeterminate(begun.primary, error, sentAt)
         throw idempotent ? new MayBeSentAgain(unknown) : unknown
       }
     })
@@ -103,16 +105,16 @@ export class Writes {
    */
   async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<{ readonly value: T } & Written> {
     return await this.#untilSettled(async client => {
-      const { primary, from } = this.#begin(client)
+      const begun = this.#begin(client)
       const value = await beforeCommit(client, work)
       const sentAt = performance.now()
       try {
-        const { result, where } = await positioned(client, () => client.query('COMMIT'))
+        const { result, ...whereabouts } = await positioned(client, () => client.query('COMMIT'), begun)
         if (result.command === 'ROLLBACK') throw rolledBack()
-        return { value, ...(await this.#written(primary, from, where)) }
+        return { value, ...(await this.#written(begun, whereabouts)) }
       } catch (error) {
         if (error instanceof RouterError || certainlyDidNotHappen(error)) throw error
-        throw this.#indeterminate(primary, error, sentAt)
+        throw this.#indeterminate(begun.primary, error, sentAt)
       }
     })
   }
@@ -156,22 +158,24 @@ export class Writes {
     }
   }
 
-  #begin(client: pg.PoolClient): { readonly primary: Primary; readonly from: Lsn } {
+  #begin(client: pg.PoolClient): Begun {
     const primary = primaryOf(client)
     if (primary === undefined) throw new RouterError('NO_PRIMARY', 'a connection leads nowhere')
-    const current = this.#options.watch.primary ?? primary
-    const seen = current.look.started === primary.look.started ? current.look.flushLsn : primary.look.flushLsn
-    const known = this.#known?.started === primary.look.started ? this.#known.lsn : seen
-    return { primary, from: known > seen ? known : seen }
+    const { started } = primary.look
+    const latest = this.#options.watch.primary?.look
+    const look = latest?.started === started ? latest : primary.look
+    const seen: Reached = { lsn: look.flushLsn, at: look.askedAt }
+    const known = this.#known?.started === started && this.#known.lsn >= seen.lsn ? this.#known : seen
+    return { primary, from: known.lsn, isFresh: performance.now() - known.at < FRESH_MS }
   }
 
-  async #written(primary: Primary, from: Lsn, where: WhereRow | undefined): Promise<Written> {
+  async #written({ primary, from }: Begun, { where, before, sentAt }: Whereabouts): Promise<Written> {
     const { system, started, timeline } = primary.look
     const lsn = where === undefined ? undefined : parseLsn(where.lsn)
-    if (lsn !== undefined && lsn > from && where?.flushed === true) this.#known = { started, lsn }
+    if (lsn !== undefined && where?.flushed === true && lsn > from) this.#known = { started, lsn, at: sentAt }
     const lineage = await primary.host.lineage()
     const begin = lineage?.timeline === timeline ? beginOf(lineage) : undefined
-    const position = { system, started, timeline, begin, from, lsn, isFlushed: where?.flushed ?? false }
+    const position = { system, started, timeline, begin, from: before ?? from, lsn, isFlushed: where?.flushed ?? false }
     return { token: formatToken(position), node: primary.host.name }
   }
 
@@ -181,21 +185,55 @@ export class Writes {
   }
 }
 
+/** The server was there at that instant. */
+interface Reached {
+  readonly lsn: Lsn
+  /** performance.now(), in milliseconds. */
+  readonly at: number
+}
+
 /**
- * The answer to a statement, and where the server is after it. Both are sent at once where node-postgres can do that
- * (`pipeline`, since 8.22), so the second costs no round trip.
+ * What is known of the server's position before a write may be so old, in milliseconds; else it is asked with it. A fork between
+ * that position and the one after the write leaves it unknown whether the write is lost.
+ */
+const FRESH_MS = 20
+
+interface Begun {
+  readonly primary: Primary
+  /** A position that the server had reached before the write was sent. */
+  readonly from: Lsn
+  readonly isFresh: boolean
+}
+
+interface Whereabouts {
+  readonly where: WhereRow | undefined
+  readonly before: Lsn | undefined
+  readonly sentAt: number
+}
+
+/**
+ * The answer to a statement, and where the server is after it; before it, too, where nothing fresh is known. All is sent at once
+ * where node-postgres can do that (`pipeline`), so it costs no round trip.
  */
 async function positioned<T>(
   client: pg.PoolClient,
   statement: () => Promise<T>,
-): Promise<{ readonly result: T; readonly where: WhereRow | undefined }> {
-  const ask = async (): Promise<WhereRow | undefined> => {
-    const asked = await client.query<WhereRow>(WHERE_NOW).catch(() => undefined) // the write is acknowledged all the same
-    return asked?.rows[0]
+  { isFresh }: Begun,
+): Promise<Whereabouts & { readonly result: T }> {
+  const sentAt = performance.now()
+  // The write is acknowledged also where this has no answer.
+  const ask = async <R extends pg.QueryResultRow>(question: pg.QueryConfig): Promise<R | undefined> =>
+    (await client.query<R>(question).catch(() => undefined))?.rows[0]
+  const askBefore = async (): Promise<Lsn | undefined> => {
+    const row = isFresh ? undefined : await ask<{ lsn: string }>(WHERE_BEFORE)
+    return row === undefined ? undefined : parseLsn(row.lsn)
   }
-  if (!(client.pipeline as boolean | undefined)) return { result: await statement(), where: await ask() }
-  const [result, where] = await Promise.all([statement(), ask()])
-  return { result, where }
+  if (!(client.pipeline as boolean | undefined)) {
+    const before = await askBefore()
+    return { before, result: await statement(), where: await ask<WhereRow>(WHERE_NOW), sentAt }
+  }
+  const [before, result, where] = await Promise.all([askBefore(), statement(), ask<WhereRow>(WHERE_NOW)])
+  return { before, result, where, sentAt }
 }
 
 /** What is before the commit has no effect without it. */

@@ -338,6 +338,19 @@ describeEachRuntime('reads through the router', runtime => {
     expect(await seenBy(stranger, 'after', after)).toMatchObject({ n: 1 })
   })
 
+  test('is lost, and not unknown, also where the router had not looked for long', async () => {
+    await using cluster = await start(runtime)
+    await using router = routerOf(cluster, { checkEveryMs: 60_000 })
+    await router.primary()
+    await cluster.query(INSERT, ['of somebody else'])
+    await cluster.waitForCatchUp()
+    await using _cut = await cluster.cutFromWal()
+    const { token } = await router.write(INSERT, ['lost'])
+    await cluster.crash('primary')
+    await cluster.promote('replica1')
+    await expect(seenBy(router, 'lost', token)).rejects.toMatchObject({ code: 'WRITE_LOST' })
+  })
+
   test('two promotions that chose one number are two histories', async () => {
     await using cluster = await start(runtime)
     await using _late = await cluster.cutFromWal(['replica2'])
