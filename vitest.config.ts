@@ -7,7 +7,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 process.env['LAB_TEST_RUN'] ??= randomBytes(2).toString('hex')
 
 /** These take a minute and more; begun last, one of them would go on alone. */
-const LONG = ['lessons', 'faults', 'compose', 'runtime', 'interrupt', 'members', 'cli', 'chaos', 'demos']
+const LONG = [
+  ...['patroni', 'drivers', 'users-service', 'lessons', 'rejoin', 'faults', 'consumer', 'errors', 'salvage', 'runtime'],
+  ...['library', 'interrupt', 'chaos', 'cli', 'demos', 'compose', 'members'],
+]
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
