@@ -29,7 +29,9 @@ export default lab.demo(
     const primary = await cluster.primary(signal)
     await using through = lab.throughRouter(cluster)
     const { router, nodeAt } = through
-    await cluster.query(primary.name, `CREATE TABLE IF NOT EXISTS ${TABLE} (text text)`, { signal })
+    await cluster.query(primary.name, `DROP TABLE IF EXISTS ${TABLE}`, { as: 'superuser', signal })
+    await cluster.query(primary.name, `CREATE TABLE ${TABLE} (text text)`, { signal })
+    await lab.waitForCatchUp(cluster, limits)
 
     await step('A write on the primary, and a read on a standby', 'Replay is held on both, so that a moment lasts.', [
       `pnpm run psql standby -c "SELECT * FROM ${TABLE}"`,

@@ -3,6 +3,7 @@
  */
 export * from '../index.ts'
 export { refusalOf, type Refusal } from '../cluster/cluster.ts'
+export { waitForCatchUp } from '../cluster/catch-up.ts'
 export { requireStandby } from '../cluster/node-status.ts'
 export { describeStatus, isFollowing, returnsRow, senderOf, type Question } from '../cluster/conditions.ts'
 export { follow, type Following, type FollowOptions } from '../operations/cascade.ts'

@@ -1,6 +1,7 @@
 /**
  * Read your writes, measured: the same requests under the same burst, with each way of leading a read to a server.
  */
+import { waitForCatchUp } from '../cluster/catch-up.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { standbysOf } from '../cluster/node-status.ts'
 import { temporarySettings } from '../cluster/temporary-settings.ts'
@@ -49,6 +50,7 @@ export async function runReadYourWrites(
   const primary = await cluster.primary(signal)
   await using session = await cluster.connect(primary.name, { signal })
   await using _tables = await makeTables(session)
+  await waitForCatchUp(cluster, options) // the tables, too, are read on standbys
   const ways: ReadWayResult[] = []
   for (const way of readWays) {
     cluster.emit({ kind: 'progress', text: `${way}: under a burst` })

@@ -3,7 +3,8 @@
  * that the command calls; what they add is the limits, and the memory of what was done, which a load is judged by.
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { caughtUp, healthy } from '../cluster/conditions.ts'
+import { waitForCatchUp } from '../cluster/catch-up.ts'
+import { healthy } from '../cluster/conditions.ts'
 import {
   primaryOf,
   requireStandby,
@@ -26,7 +27,6 @@ import { rejoin, type Rejoined } from '../operations/rejoin.ts'
 import { switchover, type Switchover } from '../operations/switchover/switchover.ts'
 import type { ServerAddress } from '../postgres/connection.ts'
 import { startAgain } from '../temporary-cluster.ts'
-import { together } from '../together.ts'
 import { waitUntil } from '../wait.ts'
 import { Addresses, type Account, type AddressOptions, type OpenAddress } from './addresses.ts'
 import { countIn } from './count.ts'
@@ -267,11 +267,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Until every standby that answers has applied what is written now. @throws LabError TIMEOUT @example `await cluster.waitForCatchUp()` */
   async waitForCatchUp(limits: Limits = {}): Promise<void> {
-    const all = await this.core.status(limits.signal)
-    const { currentLsn } = primaryOf(all)
-    const wait = ({ name }: StandbyStatus, signal: AbortSignal): Promise<unknown> =>
-      waitUntil(caughtUp(this.core, name, currentLsn), { intervalMs: 2, ...limited(limits), signal })
-    await together(standbysOf(all), wait, limits.signal)
+    await waitForCatchUp(this.core, limited(limits))
   }
 
   /** Until there is one primary, and every other node streams from it. @throws LabError TIMEOUT @example `await cluster.waitUntilStreaming()` */

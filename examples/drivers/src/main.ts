@@ -50,6 +50,8 @@ async function measure(options: Options): Promise<number> {
   const { signal } = interrupt
   const document = await runMatrix({ ...options, variants: ['default', 'mended'], signal, tell, tellRepeated })
   if (options.json) say(`${formatted(document)}\n`)
+  else if (document.cells.every(({ n }) => n === 0))
+    process.stderr.write('no trial was done, so there is nothing to tell\n')
   else say(`\n${terminalReport(document)}\n`)
   if (options.report !== undefined) await writeFile(options.report, htmlReport(document))
   if (signal.aborted) return INTERRUPTED
