@@ -3,7 +3,7 @@
  */
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { addReplica, changeSettings, startCluster, type StartOptions, type TestCluster } from '../../src/index.ts'
+import { addReplica, changeSettings, type TestCluster } from '../../src/index.ts'
 import { readKept } from '../../src/operations/salvage/keep.ts'
 import { run } from '../../src/runtime/command.ts'
 import { ROOT } from '../support/cli.ts'
@@ -11,7 +11,7 @@ import { catchLabError } from '../support/catch-lab-error.ts'
 import {
   ALSO_ON_DOCKER,
   describeEachRuntime,
-  TEST_PREFIX,
+  startAsStranger,
   testEnvironment,
   TIMEOUT_MS,
   type TestRuntime,
@@ -19,13 +19,6 @@ import {
 
 const ORDERS = { schema: 'CREATE TABLE orders (id text PRIMARY KEY)' }
 const INSERT = 'INSERT INTO orders VALUES ($1)'
-
-const start = (runtime: TestRuntime, options: StartOptions = {}): Promise<TestCluster> =>
-  startCluster({
-    ...{ name: TEST_PREFIX, environment: testEnvironment(runtime), timeoutMs: TIMEOUT_MS },
-    runtime: runtime === 'docker' ? 'docker' : 'local',
-    ...options,
-  })
 
 /** Asks who is at the other end of an address. */
 async function nodeAt(url: string, limitMs = 5_000): Promise<string> {
@@ -44,7 +37,7 @@ describeEachRuntime(
   'a cluster of a test',
   runtime => {
     test('has addresses that follow the roles, and a load that is judged', async () => {
-      await using cluster = await start(runtime, ORDERS)
+      await using cluster = await startAsStranger(runtime, ORDERS)
       const promotions: [string, number][] = []
       cluster.onPromotion(({ node, timeline }) => promotions.push([node, timeline]))
       expect(await nodeAt(cluster.url)).toBe('primary')
@@ -72,7 +65,7 @@ describeEachRuntime(
     })
 
     test('is as it was at its start after a reset, whatever was done to it', async () => {
-      await using cluster = await start(runtime, { ...ORDERS, databases: ['shop'], synchronous: 'one' })
+      await using cluster = await startAsStranger(runtime, { ...ORDERS, databases: ['shop'], synchronous: 'one' })
       const before = await statusOf(cluster)
       const url = cluster.url
       await cluster.query(INSERT, ['1'])
@@ -117,7 +110,7 @@ const statusOf = async (cluster: TestCluster): Promise<unknown> =>
 
 describeEachRuntime('a fault of a test', runtime => {
   test('is in effect until its scope ends', async () => {
-    await using cluster = await start(runtime, ORDERS)
+    await using cluster = await startAsStranger(runtime, ORDERS)
     {
       await using _held = await cluster.holdReplay('replica1')
       await cluster.query(INSERT, ['1'])
@@ -157,7 +150,7 @@ describeEachRuntime('a fault of a test', runtime => {
   })
 
   test('that has taken the primary away is followed by a failover, without another one', async () => {
-    await using cluster = await start(runtime, ORDERS)
+    await using cluster = await startAsStranger(runtime, ORDERS)
     await using load = cluster.load({ sql: INSERT, ratePerSecond: 200 })
     await load.acknowledges(20)
     await using cut = await cluster.cutFromWal()
@@ -175,7 +168,7 @@ describeEachRuntime('a fault of a test', runtime => {
 
 describeEachRuntime('an address', runtime => {
   test('leads to the one that was promoted last, also where two promotions chose one timeline', async () => {
-    await using cluster = await start(runtime)
+    await using cluster = await startAsStranger(runtime)
     const frozen = await cluster.freeze('replica2')
     await cluster.crash('primary')
     expect(await cluster.promote('replica1')).toBe(2)
@@ -189,7 +182,10 @@ describeEachRuntime('an address', runtime => {
 
 describeEachRuntime('a cluster by what it is to be', runtime => {
   test.each([1, 3])('has as many replicas as that: %i', async replicas => {
-    await using cluster = await start(runtime, { replicas, settings: { max_connections: 42, 'my.own': "it's $1" } })
+    await using cluster = await startAsStranger(runtime, {
+      replicas,
+      settings: { max_connections: 42, 'my.own': "it's $1" },
+    })
     await cluster.waitUntilStreaming()
     expect(await cluster.standbys()).toHaveLength(replicas)
     for (const { name } of await cluster.status()) {
@@ -207,20 +203,20 @@ describeEachRuntime('a cluster by what it is to be', runtime => {
   test('has the schema of a function, and the version that is asked for, or is refused', async () => {
     const major = (await installedVersion(runtime)).split('.')[0]!
     const schema = (made: TestCluster): Promise<unknown> => made.query('CREATE TABLE made ()')
-    await using cluster = await start(runtime, { postgres: major, schema })
+    await using cluster = await startAsStranger(runtime, { postgres: major, schema })
     const { serverVersion } = await cluster.primary()
     expect(serverVersion.split('.')[0]).toBe(major)
     expect(await cluster.query('SELECT FROM made', [], { node: 'replica2' })).toEqual([])
-    const error = await catchLabError('NO_RUNTIME', () => start(runtime, { postgres: '11' }))
+    const error = await catchLabError('NO_RUNTIME', () => startAsStranger(runtime, { postgres: '11' }))
     expect(error.message).toBe('there is no complete PostgreSQL 11 on this machine')
-    await catchLabError('USAGE', () => start(runtime, { postgres: 'newest' }))
-    await catchLabError('USAGE', () => start(runtime, { replicas: 0 }))
-    await catchLabError('USAGE', () => start(runtime, { settings: { 'x; y': 1 } }))
+    await catchLabError('USAGE', () => startAsStranger(runtime, { postgres: 'newest' }))
+    await catchLabError('USAGE', () => startAsStranger(runtime, { replicas: 0 }))
+    await catchLabError('USAGE', () => startAsStranger(runtime, { settings: { 'x; y': 1 } }))
   })
 })
 
 async function installedVersion(runtime: TestRuntime): Promise<string> {
-  await using cluster = await start(runtime)
+  await using cluster = await startAsStranger(runtime)
   return (await cluster.primary()).serverVersion
 }
 
@@ -236,7 +232,7 @@ describeEachRuntime('a test without vitest', runtime => {
 
 describeEachRuntime('a load', runtime => {
   test('is judged by what the application says, and never well for want of evidence', async () => {
-    await using cluster = await start(runtime, ORDERS)
+    await using cluster = await startAsStranger(runtime, ORDERS)
     await using untouched = cluster.load({ sql: INSERT })
     await untouched.acknowledges(10)
     const quiet = await untouched.judge({ table: 'orders' })
@@ -269,7 +265,7 @@ describeEachRuntime('a load', runtime => {
 
   describe('of answers with a status', () => {
     test('is acknowledged from 200 to 299; what else is answered may have happened', async () => {
-      await using cluster = await start(runtime)
+      await using cluster = await startAsStranger(runtime)
       const statuses = [{ status: 200 }, { statusCode: 299 }, { status: 503 }, { statusCode: 409 }, 'text', undefined]
       let at = 0
       await using load = cluster.load({ send: async () => statuses[at++ % statuses.length], ratePerSecond: 500 })
@@ -284,7 +280,7 @@ describeEachRuntime('a load', runtime => {
   })
 
   test('that gets no answer tells what it is answered instead, and takes a silent request for one of unknown outcome', async () => {
-    await using cluster = await start(runtime)
+    await using cluster = await startAsStranger(runtime)
     await using load = cluster.load({ sql: 'INSERT INTO nowhere VALUES ($1)' })
     const error = await catchLabError('TIMEOUT', () => load.acknowledges(1, { timeoutMs: 500 }))
     expect(error.message).toMatch(

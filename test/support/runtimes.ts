@@ -4,7 +4,16 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, inject, test } from 'vitest'
-import { startTemporaryCluster, switchover, up, type Cluster, type TemporaryClusterOptions } from '../../src/index.ts'
+import {
+  startCluster,
+  startTemporaryCluster,
+  switchover,
+  up,
+  type Cluster,
+  type StartOptions,
+  type TemporaryClusterOptions,
+  type TestCluster,
+} from '../../src/index.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 /** `npm` is the local runtime on the npm package's PostgreSQL, which has neither pg_basebackup nor pg_rewind nor psql. */
@@ -54,6 +63,14 @@ export async function startTestCluster(
     environment,
   })
 }
+
+/** The cluster as a test of somebody else's application has it: an object with an address. */
+export const startAsStranger = (runtime: TestRuntime, options: StartOptions = {}): Promise<TestCluster> =>
+  startCluster({
+    ...{ name: TEST_PREFIX, environment: testEnvironment(runtime), timeoutMs: TIMEOUT_MS },
+    runtime: runtime === 'docker' ? 'docker' : 'local',
+    ...options,
+  })
 
 /**
  * One cluster for tests of a `describe`. Whoever asks for it gets it brought back, so that the tests have no order: every
