@@ -157,7 +157,10 @@ describeEachRuntime('writes through the router', runtime => {
     await using cluster = await startWithMonitor(runtime)
     await using router = routerOf(cluster)
     await router.hold({ limitMs: 200 })
-    await router.write(INSERT, ['1'])
+    const waiting = router.write(INSERT, ['1'])
+    expect(router.status()).toMatchObject({ isHeld: true, waiting: 1 })
+    await waiting
+    expect(router.status()).toMatchObject({ isHeld: false, waiting: 0 })
   })
 
   test('never goes back to a former primary, and says why there is none', async () => {

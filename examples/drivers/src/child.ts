@@ -51,6 +51,7 @@ async function openAtLast(open: Open, go: Go): Promise<Subject> {
       return subject
     } catch (error) {
       loop.settle(attempt, error)
+      // A cadence between two attempts: nothing tells an application that its database is there.
       await new Promise(resolve => void setTimeout(() => resolve(undefined), OPEN_AGAIN_MS))
     }
   }

@@ -243,7 +243,7 @@ class Listening {
 
   async #woken(limitMs: number): Promise<void> {
     await new Promise<void>(resolve => {
-      const timer = setTimeout(() => resolve(), limitMs)
+      const timer = setTimeout(() => resolve(), limitMs) // a connection that is dead notifies nobody: it must be looked at
       this.#wake = () => {
         clearTimeout(timer)
         resolve()

@@ -88,6 +88,7 @@ export async function createService(
 /** @returns how many requests had no answer when the time was over */
 async function closeWithin(app: FastifyInstance, limitMs: number): Promise<number> {
   let cutOff = 0
+  // Whoever keeps a connection open would keep the process, too.
   const timer = setTimeout(() => {
     cutOff = app.inFlight()
     app.server.closeAllConnections()
