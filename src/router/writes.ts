@@ -24,7 +24,12 @@ export interface WriteOptions {
 }
 
 /** A statement as node-postgres takes it. */
-export type Statement = string | pg.QueryConfig
+export type Statement = string | (pg.QueryConfig & Limit)
+
+interface Limit {
+  /** How long it may take, in milliseconds. @default statementTimeoutMs of the router */
+  readonly query_timeout?: number | undefined
+}
 
 export interface Written {
   /** For a read that must see it: `router.read(sql, values, { after: token })`. */
@@ -88,7 +93,7 @@ export class Writes {
       try {
         const send = (): Promise<pg.QueryResult<R>> => client.query<R>(statement as string, values)
         const { result, ...whereabouts } = withPosition
-          ? await positioned(client, send, begun)
+          ? await positioned(client, send, { ...begun, limit: limitOf(statement) })
           : { result: await send(), where: undefined, before: undefined, sentAt }
         return Object.assign(result, await this.#written(begun, whereabouts))
       } catch (error) {
@@ -218,12 +223,19 @@ interface Whereabouts {
 async function positioned<T>(
   client: pg.PoolClient,
   statement: () => Promise<T>,
-  { isFresh }: Begun,
+  { isFresh, limit = {} }: Begun & { readonly limit?: Limit },
 ): Promise<Whereabouts & { readonly result: T }> {
   const sentAt = performance.now()
   // The write is acknowledged also where this has no answer.
-  const ask = async <R extends pg.QueryResultRow>(question: pg.QueryConfig): Promise<R | undefined> =>
-    (await client.query<R>(question).catch(() => undefined))?.rows[0]
+  // In a pipeline node-postgres ends the connection at the first question that is not answered in time, and what is behind it hears
+  // of that end only.
+  let firstSilence: unknown
+  const ask = async <R extends pg.QueryResultRow>(question: pg.QueryConfig): Promise<R | undefined> => {
+    const given = await client.query<R>({ ...question, ...limit }).catch((error: unknown) => {
+      if (serverErrorOf(error) === undefined) firstSilence ??= error
+    })
+    return given?.rows[0]
+  }
   const askBefore = async (): Promise<Lsn | undefined> => {
     const row = isFresh ? undefined : await ask<{ lsn: string }>(WHERE_BEFORE)
     return row === undefined ? undefined : parseLsn(row.lsn)
@@ -232,9 +244,19 @@ async function positioned<T>(
     const before = await askBefore()
     return { before, result: await statement(), where: await ask<WhereRow>(WHERE_NOW), sentAt }
   }
-  const [before, result, where] = await Promise.all([askBefore(), statement(), ask<WhereRow>(WHERE_NOW)])
+  const [before, result, where] = await Promise.all([
+    askBefore(),
+    statement().catch((error: unknown) => {
+      throw firstSilence !== undefined && serverErrorOf(error) === undefined ? firstSilence : error
+    }),
+    ask<WhereRow>(WHERE_NOW),
+  ])
   return { before, result, where, sentAt }
 }
+
+/** What is asked behind a statement is not answered before it is. */
+const limitOf = (statement: Statement): Limit =>
+  typeof statement === 'string' ? {} : { query_timeout: statement.query_timeout }
 
 /** What is before the commit has no effect without it. */
 async function beforeCommit<T>(client: pg.PoolClient, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
