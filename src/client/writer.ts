@@ -220,14 +220,19 @@ export class Writer implements AsyncDisposable {
 export async function startWriter(cluster: Cluster, options: WriterOptions = {}): Promise<Writer> {
   const primary = await cluster.primary(options.signal)
   await using session = await cluster.connect(primary.name, { signal: options.signal })
+  await makeWritesTable(session)
+  const writer = new Writer(cluster, options)
+  writer.start()
+  return writer
+}
+
+/** Where it is missing. @internal */
+export async function makeWritesTable(session: Session): Promise<void> {
   await session.query('CREATE SCHEMA IF NOT EXISTS lab')
   // No index: a client that wrote an id twice must be found out, not refused.
   await session.query(
     `CREATE TABLE IF NOT EXISTS ${WRITES_TABLE} (run uuid NOT NULL, id integer NOT NULL, at timestamptz NOT NULL DEFAULT now())`,
   )
-  const writer = new Writer(cluster, options)
-  writer.start()
-  return writer
 }
 
 /**

@@ -2,7 +2,7 @@
  * Switchovers under load: one client writes through PgBouncer all the while, and its own history is judged at the end.
  */
 import { NamedServers } from '../client/named-servers.ts'
-import { rowsIn, Writer, WRITES_TABLE } from '../client/writer.ts'
+import { makeWritesTable, rowsIn, Writer, WRITES_TABLE } from '../client/writer.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { runSeries } from '../experiments/series.ts'
 import { checkHistory, type Verdict } from '../history/check.ts'
@@ -98,10 +98,7 @@ function throughPgBouncer({ topology: { lab, database }, pgbouncer: { host, port
 async function makeTable(servers: NamedServers, signal: AbortSignal | undefined): Promise<void> {
   const { name } = await servers.primary(signal)
   await using session = await servers.connect(name, { signal })
-  await session.query('CREATE SCHEMA IF NOT EXISTS lab')
-  await session.query(
-    `CREATE TABLE IF NOT EXISTS ${WRITES_TABLE} (run uuid NOT NULL, id integer NOT NULL, at timestamptz NOT NULL DEFAULT now())`,
-  )
+  await makeWritesTable(session)
 }
 
 async function judged(

@@ -25,12 +25,12 @@ export const chaosChecks = {
   'what is gone is kept': keptSomewhere,
   'former runs are as they were': formerRuns,
   'every node streams': everyNodeStreams,
-  'timelines only grow': timelines,
+  'timelines only grow': timelinesGrow,
   'slots follow the roles': slots,
   'no setting is left over': settings,
   'no session is left open': ({ sessions }) => sessionsLeft(sessions),
   'no process and no file is left': traces,
-  'this process keeps nothing': own,
+  'this process keeps nothing': ownResources,
 } satisfies Record<string, Check>
 
 /** What is wrong, each with the name of its check before it. */
@@ -43,12 +43,23 @@ export const judgeUnfinished = (all: readonly Acknowledgement[], { owners }: Ter
 
 /** Each timeline has one node that acknowledges on it; and once a newer one has acknowledged, nobody does on an older. */
 function oneAcknowledges(all: readonly Acknowledgement[], owners: Map<number, string>): string[] {
+  if (all.length === 0) return ['nobody was seen to acknowledge anything']
+  return [...sharedTimelines(all, owners), ...lateOnOlder(all)]
+}
+
+/** Two nodes that acknowledged on one timeline. `owners` learns whose each is. */
+export function sharedTimelines(all: readonly Acknowledgement[], owners: Map<number, string>): string[] {
   const wrong = new Set<string>()
   for (const { node, timeline } of all) {
     const owner = owners.get(timeline)
     if (owner === undefined) owners.set(timeline, node)
     else if (owner !== node) wrong.add(`${owner} and ${node} both acknowledged on timeline ${timeline}`)
   }
+  return [...wrong]
+}
+
+function lateOnOlder(all: readonly Acknowledgement[]): string[] {
+  const wrong = new Set<string>()
   const inOrder = [...all].sort((a, b) => a.settledAt - b.settledAt)
   let newest: Acknowledgement | undefined
   // Those sent when the newest was acknowledged already; a later one of the same timeline would only be a weaker witness.
@@ -60,7 +71,7 @@ function oneAcknowledges(all: readonly Acknowledgement[], owners: Map<number, st
     }
     if (newest === undefined || late.timeline > newest.timeline) newest = late
   }
-  return all.length === 0 ? ['nobody was seen to acknowledge anything'] : [...wrong]
+  return [...wrong]
 }
 
 /** A crash of a primary that acknowledged alone. In no other action is a node promoted that lacks something. */
@@ -75,7 +86,7 @@ function losses({ plan, isInterrupted, runs }: RoundEvidence, { sync }: Terms): 
   return runs.flatMap(({ run, during, acknowledged, lostIds, unexpectedIds, duplicateIds, recordedLostIds = [] }) => {
     const wrong = acknowledged > 0 ? [] : [`nothing was acknowledged during the ${during}, so nothing could be lost`]
     const say = (ids: readonly number[], what: string): unknown =>
-      ids.length > 0 && wrong.push(`${what}, of the run ${run} during the ${during}: ${some(ids)}`)
+      ids.length > 0 && wrong.push(`${what}, of the run ${run} during the ${during}: ${someIds(ids)}`)
     if (sync !== 'asynchronous') say(lostIds, 'acknowledged by a synchronous standby, and gone')
     else if (during !== 'action' || !MAY_LOSE.has(plan.action))
       say(lostIds, `gone, although ${plan.action} loses nothing`)
@@ -97,27 +108,27 @@ function losses({ plan, isInterrupted, runs }: RoundEvidence, { sync }: Terms): 
   })
 }
 
-const some = (ids: readonly number[]): string =>
+export const someIds = (ids: readonly number[]): string =>
   `${ids.slice(0, 5).join(', ')}${ids.length > 5 ? `, … (${ids.length} in all)` : ''}`
 
 /** An acknowledged row is on the primary, or its node kept it before it was rewound or cloned. */
 function keptSomewhere({ runs, kept }: RoundEvidence): string[] {
   const lost = runs.flatMap(({ lostIds }) => lostIds)
   const isKept = kept.some(({ records }) => records === null || records > 0)
-  return lost.length === 0 || isKept ? [] : [`no node keeps the writes that are gone: ${some(lost)}`]
+  return lost.length === 0 || isKept ? [] : [`no node keeps the writes that are gone: ${someIds(lost)}`]
 }
 
-function formerRuns({ changedRuns }: RoundEvidence): string[] {
+export function formerRuns({ changedRuns }: Pick<RoundEvidence, 'changedRuns'>): string[] {
   return changedRuns.flatMap(({ run, round, missingIds, appearedIds, multipliedIds }) => [
-    ...(missingIds.length > 0 ? [`gone by now, of the run ${run} of round ${round}: ${some(missingIds)}`] : []),
-    ...(appearedIds.length > 0 ? [`there by now, of the run ${run} of round ${round}: ${some(appearedIds)}`] : []),
+    ...(missingIds.length > 0 ? [`gone by now, of the run ${run} of round ${round}: ${someIds(missingIds)}`] : []),
+    ...(appearedIds.length > 0 ? [`there by now, of the run ${run} of round ${round}: ${someIds(appearedIds)}`] : []),
     ...(multipliedIds.length > 0
-      ? [`there more than once by now, of the run ${run} of round ${round}: ${some(multipliedIds)}`]
+      ? [`there more than once by now, of the run ${run} of round ${round}: ${someIds(multipliedIds)}`]
       : []),
   ])
 }
 
-function everyNodeStreams({ nodes, expectedNodes }: RoundEvidence): string[] {
+export function everyNodeStreams({ nodes, expectedNodes }: Pick<RoundEvidence, 'nodes' | 'expectedNodes'>): string[] {
   const wrong: string[] = []
   const names = nodes.map(({ name }) => name)
   if (names.join() !== expectedNodes.join())
@@ -136,7 +147,7 @@ function everyNodeStreams({ nodes, expectedNodes }: RoundEvidence): string[] {
   return wrong
 }
 
-function timelines({ nodes, timelineBefore }: RoundEvidence): string[] {
+export function timelinesGrow({ nodes, timelineBefore }: Pick<RoundEvidence, 'nodes' | 'timelineBefore'>): string[] {
   const primary = nodes.find(({ role }) => role === 'primary')
   if (primary === undefined || primary.role === 'unreachable' || primary.timeline >= timelineBefore) return []
   return [`the primary is on timeline ${primary.timeline}, and was on ${timelineBefore} before`]
@@ -215,7 +226,10 @@ const MORE_DESCRIPTORS = 24
 /** A listener is a link that was not taken away, a child process a program that was not waited for. */
 const WATCHED = { TCPServerWrap: 'listeners are open', ProcessWrap: 'child processes run' }
 
-function own({ own: { active, descriptors } }: RoundEvidence, { ownAtStart: atStart }: Terms): string[] {
+export function ownResources(
+  { own: { active, descriptors } }: Pick<RoundEvidence, 'own'>,
+  { ownAtStart: atStart }: Pick<Terms, 'ownAtStart'>,
+): string[] {
   const wrong = Object.entries(WATCHED).flatMap(([type, what]) => {
     const [now, then] = [active[type] ?? 0, atStart.active[type] ?? 0]
     return now > then ? [`${now} ${what}, and ${then} were at the start`] : []

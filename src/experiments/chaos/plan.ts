@@ -3,6 +3,7 @@
  * machine and its timing make of it.
  */
 import type { Direction } from '../../faults/network.ts'
+import { drawsOf, shuffled } from './random.ts'
 
 /**
  * What is done to the cluster. `hit-switchover` is a switchover during which a node dies or stands still, and
@@ -55,11 +56,9 @@ export interface Plan {
 /** Draws a round. Each row of as many rounds as there are actions has every action once, in an order of its own. */
 export function plan(seed: number, round: number): Plan {
   const row = Math.floor((round - 1) / chaosActions.length)
-  const actions = shuffled(chaosActions, randomOf(seed, -1 - row))
+  const actions = shuffled(chaosActions, drawsOf(seed, -1 - row))
   const action = actions[(round - 1) % chaosActions.length] ?? 'crash'
-  const random = randomOf(seed, round)
-  const between = (from: number, to: number): number => from + Math.floor(random() * (to - from + 1))
-  const oneOf = <T>(words: readonly [T, ...T[]]): T => words[between(0, words.length - 1)] ?? words[0]
+  const { random, between, oneOf } = drawsOf(seed, round)
   // Always all of them, in this order: a new action changes nothing of the others.
   return {
     ...{ seed, round, action },
@@ -158,26 +157,4 @@ function besideOf({ beside, cutMs, applyDelayMs, latencyMs, bytesPerSecond }: Pl
     'slow-peers': ` (${latencyMs} ms, ${bytesPerSecond / 1000} kB/s)`,
   }
   return `beside: ${beside}${figures[beside] ?? ''}`
-}
-
-function shuffled<T>(words: readonly T[], random: () => number): T[] {
-  const deck = [...words]
-  for (let last = deck.length - 1; last > 0; last--) {
-    const at = Math.floor(random() * (last + 1))
-    ;[deck[last], deck[at]] = [deck[at] as T, deck[last] as T]
-  }
-  return deck
-}
-
-/** Numbers from 0 up to 1, by mulberry32 (Tommy Ettinger, public domain), of a stream that is `of`'s own. */
-function randomOf(seed: number, of: number): () => number {
-  let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(of, 0xc2b2ae35)
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-  next()
-  return next
 }

@@ -126,7 +126,7 @@ function judged(
   const { action } = histories
   const problems =
     evidence === undefined
-      ? [`it did not get to its end: ${told(error)}`, ...judgeUnfinished(acknowledgements, terms)]
+      ? [`it did not get to its end: ${toldError(error)}`, ...judgeUnfinished(acknowledgements, terms)]
       : judgeRound(evidence, terms)
   const primary = evidence?.nodes.find(({ role }) => role === 'primary')
   return {
@@ -136,7 +136,8 @@ function judged(
     plan,
     verdict: verdictOf(problems, { played, error }),
     problems,
-    remark: played?.missed ?? played?.refusal ?? (evidence !== undefined && error !== undefined ? told(error) : null),
+    remark:
+      played?.missed ?? played?.refusal ?? (evidence !== undefined && error !== undefined ? toldError(error) : null),
     ms: Math.round(ms),
     outageMs: action === undefined ? null : longestGap(action),
     acknowledged: (evidence?.runs ?? []).reduce((sum, { acknowledged }) => sum + acknowledged, 0),
@@ -156,14 +157,14 @@ export function verdictOf(
   return played?.missed === undefined ? 'held' : 'not-struck'
 }
 
-const told = (error: unknown): string =>
+export const toldError = (error: unknown): string =>
   error instanceof LabError ? `${error.code}: ${error.message}` : messageOf(error)
 
-const stackOf = (error: unknown): string | undefined =>
+export const stackOf = (error: unknown): string | undefined =>
   error === undefined ? undefined : error instanceof Error ? (error.stack ?? error.message) : messageOf(error)
 
-/** In milliseconds, rounded to a hundredth. */
-function longestGap({ writes }: History): number | null {
+/** Between two acknowledgements: in milliseconds, rounded to a hundredth; null with less than two. */
+export function longestGap({ writes }: History): number | null {
   const instants = writes.filter(({ outcome }) => outcome.kind === 'acknowledged').map(({ settledAt }) => settledAt)
   let longest: number | null = null
   for (let at = 1; at < instants.length; at++) {
