@@ -10,9 +10,9 @@ import { run } from '../../src/runtime/command.ts'
 import { readIdentities, type Identity } from '../../src/stack/identity.ts'
 import type { StackStatus } from '../../src/stack/status.ts'
 import type { SwitchoversDocument } from '../../src/stack/under-load.ts'
-import { freePorts } from '../../src/temporary-cluster.ts'
 import { CliCluster, expectAllStreaming, expectRefusal, ROOT } from '../support/cli.ts'
 import { describeEachRuntime, TIMEOUT_MS } from '../support/runtimes.ts'
+import { stackEnvironment } from '../support/stack-environment.ts'
 
 const LIMIT = { timeoutMs: TIMEOUT_MS }
 /** Two of them take longer than one test of other operations may. */
@@ -104,20 +104,6 @@ test('the stack of Patroni is refused without Docker', async () => {
   expectRefusal(await cli.run('stack', 'fly', 'patroni'), { exitCode: 2, fact: 'what to do with the stack is "fly"' })
   expectRefusal(await cli.run('stack', 'up'), { exitCode: 2, fact: "missing required argument 'patroni'" })
 })
-
-const PORTS = [
-  ...['PRIMARY_REST_PORT', 'REPLICA1_REST_PORT', 'REPLICA2_REST_PORT', 'PGBOUNCER_PORT'],
-  ...['HAPROXY_PRIMARY_PORT', 'HAPROXY_STANDBY_PORT', 'HAPROXY_STATS_PORT'],
-]
-
-/** Its waits are Compose's, for health checks: at the usual rate. */
-async function stackEnvironment(): Promise<Record<string, string>> {
-  const ports = await freePorts(PORTS.length)
-  return {
-    ...Object.fromEntries(PORTS.map((name, at) => [name, String(ports[at])])),
-    HEALTHCHECK_INTERVAL: '1s',
-  }
-}
 
 async function composeUp(cli: CliCluster): Promise<void> {
   const files = ['-f', 'docker-compose.yml', '-f', 'stacks/patroni/compose.yml']

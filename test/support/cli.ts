@@ -31,7 +31,7 @@ export class Invocation {
   #stdout = ''
   #stderr = ''
 
-  constructor(args: readonly string[], environment: Environment) {
+  constructor(args: readonly string[], environment: Environment, limitMs = TIMEOUT_MS) {
     const [program, main] = CLI
     this.#child = spawn(program, [main, ...args], {
       cwd: ROOT,
@@ -42,7 +42,7 @@ export class Invocation {
     this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (this.#stdout += chunk))
     this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (this.#stderr += chunk))
     // A command that hangs is ended, and fails its test with what it had printed.
-    const limit = setTimeout(() => this.#signal('SIGKILL'), TIMEOUT_MS)
+    const limit = setTimeout(() => this.#signal('SIGKILL'), limitMs)
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject)
       this.#child.once('close', (code, signal) => {
@@ -58,13 +58,13 @@ export class Invocation {
   }
 
   /** Waits until its output has `text`, or until it has ended without. */
-  async shows(text: string): Promise<void> {
+  async shows(text: string, timeoutMs = TIMEOUT_MS): Promise<void> {
     const what = `the command to print "${text}"`
     const shown = {
       what,
       observe: async () => (this.output.includes(text) || this.hasEnded ? met(undefined) : notMet(this.output)),
     }
-    await waitUntil(shown, { timeoutMs: TIMEOUT_MS, intervalMs: 1 })
+    await waitUntil(shown, { timeoutMs, intervalMs: 1 })
   }
 
   get hasEnded(): boolean {
