@@ -26,6 +26,7 @@ const ROOMS = [
   'src/stack',
   'src/lab.ts',
   'src/temporary-cluster.ts',
+  'src/compare',
   'src/report',
   'src/testing',
   'src/index.ts',

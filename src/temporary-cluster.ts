@@ -212,7 +212,7 @@ export async function removeAbandoned({
 async function removeNoted(note: TemporaryNote, options: LabOptions): Promise<void> {
   const file = existsSync(note.file) ? note.file : packagedComposeFile()
   const lock = { command: 'down --temporary' }
-  await using lab = await openLab({ ...options, file, runtime: note.runtime, lock })
+  await using lab = await openLab({ ...options, file, runtime: note.runtime, managed: 'allowed', lock })
   await lab.runtime.down({ keepData: false, signal: options.signal })
 }
 

@@ -2,7 +2,7 @@
  * What a command of the command line is.
  */
 import type { OptionSpecs, OptionValues } from '../options/options.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab, LabOptions } from '../lab.ts'
 import type { Narrator } from '../report/narrator.ts'
 import type { Terminal } from '../report/terminal.ts'
 import type { Interrupt } from './interrupt.ts'
@@ -18,6 +18,8 @@ export interface CommandContext<O extends OptionSpecs = OptionSpecs> {
   readonly terminal: Terminal
   readonly narrate: Narrator
   readonly interrupt: Interrupt
+  /** What --file and --runtime name: for a command that makes a cluster of its own. */
+  readonly lab: Pick<LabOptions, 'file' | 'runtime'>
   /** Opens the lab, says which runtime was chosen and why, and releases it when the command ends. */
   readonly openLab: (options?: OpenOptions) => Promise<Lab>
 }

@@ -68,22 +68,23 @@ async function execute(definition: Command, { given, words, argv, interrupt }: E
   interrupt.signal.addEventListener('abort', tell)
   await using resources = new Disposer()
   resources.defer(() => terminal.idle())
+  const runtime = runtimeName(COMMON.runtime.parse(given(COMMON.runtime)))
+  const lab = { file: COMMON.file.parse(given(COMMON.file)), runtime }
   const open = async ({ mayPull = false, managed, onlyLooks = false }: OpenOptions = {}): ReturnType<
     typeof openLab
   > => {
     const onProgress = (step: string): void => terminal.busy(step)
-    const runtime = runtimeName(COMMON.runtime.parse(given(COMMON.runtime)))
     const changing = {
       command: typed,
       wait: COMMON.wait.parse(given(COMMON.wait)),
     }
-    const named = { file: COMMON.file.parse(given(COMMON.file)), runtime, lock: onlyLooks ? undefined : changing }
-    const lab = resources.use(await openLab({ ...named, mayPull, managed, signal: interrupt.signal, onProgress }))
-    if (definition !== psqlCommand && definition !== logsCommand) narrate.choice(lab.choice)
-    lab.cluster.onEvent(event => narrate.event(event))
-    return lab
+    const named = { ...lab, lock: onlyLooks ? undefined : changing }
+    const opened = resources.use(await openLab({ ...named, mayPull, managed, signal: interrupt.signal, onProgress }))
+    if (definition !== psqlCommand && definition !== logsCommand) narrate.choice(opened.choice)
+    opened.cluster.onEvent(event => narrate.event(event))
+    return opened
   }
-  const context = { options, words, argv, isJson, terminal, narrate, interrupt, openLab: open }
+  const context = { options, words, argv, isJson, terminal, narrate, interrupt, lab, openLab: open }
   const result = await definition.run(context).catch((error: unknown) => {
     narrate.failAtEnd(error)
     return narrate.measured

@@ -11,6 +11,7 @@ import { cascadeCommand } from './cascade-command.ts'
 import { chaosCommand } from './chaos-command.ts'
 import type { Command } from './command.ts'
 import { downCommand, logsCommand, psqlCommand, upCommand } from './commands.ts'
+import { compareCommand } from './compare-command.ts'
 import { completionCommand } from './completion-command.ts'
 import { delayCommand } from './delay-command.ts'
 import { demoCommand } from './demo-command.ts'
@@ -47,6 +48,7 @@ export const commands: readonly Command[] = [
   cascadeCommand,
   delayCommand,
   stackCommand,
+  compareCommand,
   chaosCommand,
   benchCommand,
   cacheCommand,

@@ -63,12 +63,18 @@ export interface MeasuredEvidence
   readonly oldPrimary: string
   /** The name of a server that was seen. */
   readonly nameOf: (server: string) => string
+  /** See {@link Measured}. */
+  readonly ledAt?: number | undefined
 }
 
 export interface Measured {
   readonly record: MeasuredRecord
   readonly history: History
-  readonly milestones: Milestones & { readonly faultAt: number }
+  readonly milestones: Milestones & {
+    readonly faultAt: number
+    /** When an address that moves was first seen to lead to the new primary; Infinity where it was not. */
+    readonly ledAt: number
+  }
 }
 
 /** Draws up the record from what was seen. */
@@ -84,6 +90,7 @@ export function measuredRecord(evidence: MeasuredEvidence): Measured {
     // An instant at which the old primary's last acknowledgement has come, and the new one's first has not.
     fencedAt: firstAfterAt === undefined ? Infinity : (lastBeforeAt ?? faultAt),
     promotedAt: promotedAt ?? Infinity,
+    ledAt: evidence.ledAt ?? Infinity,
   }
   const timeline = { before: parseServer(before).timeline, after: after?.timeline ?? null }
   const newPrimary = server === undefined ? null : nameOf(server)

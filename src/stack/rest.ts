@@ -74,12 +74,10 @@ export async function askForSwitchover(
   { from, to, timeoutMs, signal }: Interruptible & { from: string; to: string; timeoutMs: number },
 ): Promise<SwitchoverAnswer> {
   const { host, port } = stack.rest.get(from) ?? { host: '', port: 0 }
-  const { user, password } = stack.restUser
-  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
   try {
     const answer = await fetch(`http://${host}:${port}/switchover`, {
       method: 'POST',
-      headers: { authorization, 'content-type': 'application/json' },
+      headers: headersOf(stack),
       body: JSON.stringify({ leader: from, candidate: to }),
       signal: limited(timeoutMs, signal),
     })
@@ -91,6 +89,35 @@ export async function askForSwitchover(
       cause: error,
     })
   }
+}
+
+const headersOf = ({ restUser: { user, password } }: PatroniStack): Record<string, string> => ({
+  authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+  'content-type': 'application/json',
+})
+
+/**
+ * Changes what all members have in common, as `patronictl edit-config` does; each takes it over in its next loop.
+ * @throws LabError UNREACHABLE, INTERRUPTED
+ */
+export async function changePatroni(
+  stack: PatroniStack,
+  values: Readonly<Record<string, number>>,
+  { signal }: Interruptible = {},
+): Promise<void> {
+  const { members } = await readPatroni(stack, { signal })
+  const { host, port } = stack.rest.get(members.find(leads)?.name ?? '') ?? { host: '', port: 0 }
+  const answer = await fetch(`http://${host}:${port}/config`, {
+    method: 'PATCH',
+    headers: headersOf(stack),
+    body: JSON.stringify(values),
+    signal: limited(ANSWER_TIMEOUT_MS, signal),
+  }).catch((error: unknown) => {
+    throwIfInterrupted(signal)
+    throw new LabError('UNREACHABLE', `Patroni did not take its new timers: ${reasonOf(error)}`, { cause: error })
+  })
+  if (!answer.ok)
+    throw new LabError('UNREACHABLE', `Patroni refused its new timers (${answer.status}): ${await answer.text()}`)
 }
 
 const limited = (timeoutMs: number, signal: AbortSignal | undefined): AbortSignal => {

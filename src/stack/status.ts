@@ -68,7 +68,7 @@ const unlessInterrupted =
   }
 
 /** Two questions to etcd in one container: the key, and its lease. */
-async function readLock(stack: PatroniStack, signal: AbortSignal | undefined): Promise<LeaderLock | undefined> {
+export async function readLock(stack: PatroniStack, signal: AbortSignal | undefined): Promise<LeaderLock | undefined> {
   const script = `etcdctl get /service/${stack.scope}/leader -w json; echo
     lease=$(etcdctl get /service/${stack.scope}/leader -w fields | sed -n 's/^"Lease" : //p')
     [ -z "$lease" ] || etcdctl lease timetolive "$(printf %x "$lease")" -w json`

@@ -33,17 +33,18 @@ max_client_conn = 500
 default_pool_size = 20
 ; What node-postgres and libpq send with a connection, and a pool cannot keep for each client.
 ignore_startup_parameters = extra_float_digits,options
-; Defaults: server_login_retry 15, server_connect_timeout 15, query_wait_timeout 120, server_check_delay 30.
+; PgBouncer's defaults: server_login_retry 15, server_connect_timeout 15, query_wait_timeout 120, server_check_delay 30,
+; tcp_user_timeout 0, dns_max_ttl 15. compose.yml has shorter ones.
 server_login_retry = $SERVER_LOGIN_RETRY
-server_connect_timeout = 2
+server_connect_timeout = $SERVER_CONNECT_TIMEOUT
 query_wait_timeout = $QUERY_WAIT_TIMEOUT
-server_check_delay = 0
-tcp_user_timeout = 5000
+server_check_delay = $SERVER_CHECK_DELAY
+tcp_user_timeout = $TCP_USER_TIMEOUT
 tcp_keepidle = 5
 tcp_keepintvl = 2
 tcp_keepcnt = 3
-dns_max_ttl = 1
-dns_nxdomain_ttl = 1
+dns_max_ttl = $DNS_MAX_TTL
+dns_nxdomain_ttl = $DNS_MAX_TTL
 INI
 chown -R postgres "$folder"
 exec gosu postgres pgbouncer "$folder/pgbouncer.ini"

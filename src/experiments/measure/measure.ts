@@ -17,15 +17,35 @@ import { withoutPasswords } from '../../postgres/conninfo.ts'
 import { met, notMet, pause, seconds, waitUntil, type Condition } from '../../wait.ts'
 import { thisMachine } from '../trial.ts'
 import { readEnd } from './at-end.ts'
-import { ShellLine } from './shell.ts'
 import type { Survey } from './survey.ts'
 
 /** For how long it is looked at what becomes of it: so long from when the command begins, or until writes are acknowledged again. */
-export type Settle = { readonly kind: 'time'; readonly ms: number } | { readonly kind: 'writable' }
+export type Settle =
+  | { readonly kind: 'time'; readonly ms: number }
+  | {
+      readonly kind: 'writable'
+      /** @default 600000 */
+      readonly limitMs?: number | undefined
+    }
+
+/** What takes the primary away: a line for a shell, or anything else that can be begun. */
+export interface Deed {
+  /** As it is told. */
+  readonly text: string
+  begin(): Promise<DeedDone>
+}
+
+/** Disposing of it ends it, should it not have ended. */
+export interface DeedDone extends AsyncDisposable {
+  /** performance.now() */
+  readonly startedAt: number
+  readonly ended: Promise<unknown>
+  /** Undefined while it goes on. */
+  readonly end: { readonly exitCode: number | null; readonly endedAt: number } | undefined
+}
 
 export interface MeasureOptions extends WriterOptions {
-  /** A line for a shell, which takes the primary away. */
-  readonly line: string
+  readonly deed: Deed
   /** Let the client write for so long before it. Milliseconds. */
   readonly doAfterMs: number
   readonly settle: Settle
@@ -33,8 +53,6 @@ export interface MeasureOptions extends WriterOptions {
   readonly signal: AbortSignal
   /** Told of what goes on. */
   readonly onProgress: (text: string) => void
-  /** Told of each line that the command prints. */
-  readonly onLine: (line: string) => void
 }
 
 /** Where nobody accepts writes any more, or the same does all the while, that long is waited for another. */
@@ -56,15 +74,15 @@ export async function measure(servers: NamedServers, survey: Survey, options: Me
   await pause(options.doAfterMs, options.signal)
 
   const at = new Date().toISOString()
-  await using shell = new ShellLine(options.line, options)
-  await settled(run, shell, options)
-  const action = actionOf(shell, options.line)
-  await shell[Symbol.asyncDispose]()
+  await using done = await options.deed.begin()
+  await settled(run, done, options)
+  const action = actionOf(done, options.deed.text)
+  await done[Symbol.asyncDispose]()
   const history = await run.writer.stop()
   await resources[Symbol.asyncDispose]()
 
   options.onProgress('what is there of it')
-  const evidence = run.evidence(history, shell.startedAt)
+  const evidence = run.evidence(history, done.startedAt)
   const after = takeoverIn(evidence).server
   const { survivors, nodesAtEnd, unseen } = await readEnd(servers, { run: history.run, after, signal: options.signal })
   return measuredRecord({
@@ -74,11 +92,12 @@ export async function measure(servers: NamedServers, survey: Survey, options: Me
     ...{ target: servers.kind, label: options.label ?? null, action, at },
     oldPrimary: run.nameOf(survey.server),
     nameOf: run.nameOf,
+    ledAt: ledTo(servers, evidence.looks, after),
     postgresVersion: survey.postgresVersion,
     synchronousCommit: survey.settings['synchronous_commit'] ?? 'unknown',
     walBytesLost: null,
     load: run.writer.load,
-    lagAtFault: run.lagAt(shell.startedAt),
+    lagAtFault: run.lagAt(done.startedAt),
     settings: survey.settings,
     systemIdentifier: survey.systemIdentifier,
     labVersion: packageVersion(),
@@ -130,6 +149,13 @@ async function begin(
   }
 }
 
+/** When an address that moves was first seen to lead to that server, as a primary. */
+function ledTo({ moves, nodes }: NamedServers, looks: readonly Look[], server: string | undefined): number | undefined {
+  const leads = (look: Look): boolean => look.node === nodes[0]?.name && look.server === server && !look.isInRecovery
+  const instants = moves ? looks.filter(leads).map(({ at }) => at) : []
+  return instants.length === 0 ? undefined : Math.min(...instants)
+}
+
 /** An address that moves is no server's name. */
 function nameIn(servers: NamedServers, looks: readonly Look[], server: string): string {
   const { address } = parseServer(server)
@@ -138,29 +164,29 @@ function nameIn(servers: NamedServers, looks: readonly Look[], server: string): 
   return seen?.node ?? address ?? 'a server of unknown address'
 }
 
-const actionOf = ({ end, startedAt }: ShellLine, line: string): Action => ({
-  command: withoutPasswords(line),
+const actionOf = ({ end, startedAt }: DeedDone, text: string): Action => ({
+  command: withoutPasswords(text),
   exitCode: end?.exitCode ?? null,
   returnedAfterMs: end === undefined ? null : Math.round(end.endedAt - startedAt),
 })
 
 /** Waits until it is over. That no failover has come by then is no error: it is told in the record. */
-async function settled(run: Run, shell: ShellLine, { settle, signal, onProgress }: MeasureOptions): Promise<void> {
-  const { startedAt } = shell
-  shell.ended.catch(() => undefined)
+async function settled(run: Run, done: DeedDone, { settle, signal, onProgress }: MeasureOptions): Promise<void> {
+  const { startedAt } = done
+  done.ended.catch(() => undefined)
   const tell = (): string => {
     const text = standingOf(run.evidence(run.writer.snapshot(), startedAt))
     const since = seconds(Math.round((performance.now() - startedAt) / 1000) * 1000)
     onProgress(`${since} after the command${settle.kind === 'time' ? ` of ${seconds(settle.ms)}` : ''}: ${text}`)
     return text
   }
-  const condition = settle.kind === 'time' ? elapsed(startedAt + settle.ms, tell) : writable(run, shell, tell)
-  const limitMs = settle.kind === 'time' ? settle.ms + LAST_LOOK_MS : WRITABLE_LIMIT_MS
+  const condition = settle.kind === 'time' ? elapsed(startedAt + settle.ms, tell) : writable(run, done, tell)
+  const limitMs = settle.kind === 'time' ? settle.ms + LAST_LOOK_MS : (settle.limitMs ?? WRITABLE_LIMIT_MS)
   const waiting = waitUntil(condition, { timeoutMs: limitMs, intervalMs: 100, signal }).catch((error: unknown) => {
     if (!(error instanceof LabError && error.code === 'TIMEOUT')) throw error
   })
   // A shell that cannot be started ends the wait; one that ends does not.
-  await Promise.race([waiting, shell.ended.then(() => waiting)])
+  await Promise.race([waiting, done.ended.then(() => waiting)])
 }
 
 const LAST_LOOK_MS = 5_000
@@ -173,21 +199,21 @@ const elapsed = (until: number, tell: () => string): Condition<undefined> => ({
   },
 })
 
-const writable = (run: Run, shell: ShellLine, tell: () => string): Condition<undefined> => ({
+const writable = (run: Run, done: DeedDone, tell: () => string): Condition<undefined> => ({
   what: 'a primary to acknowledge writes again',
   observe: async () => {
     const seen = tell()
-    const evidence = run.evidence(run.writer.snapshot(), shell.startedAt)
+    const evidence = run.evidence(run.writer.snapshot(), done.startedAt)
     const { server } = takeoverIn(evidence)
     const needed = Math.min(WRITES.after, run.writer.load.ratePerSecond)
     const those = evidence.history.writes.filter(write => server !== undefined && write.server === server)
-    const isSettled = those.length >= needed && shell.end !== undefined
-    return isSettled || hasFailedInVain(shell, evidence) ? met(undefined) : notMet(seen)
+    const isSettled = those.length >= needed && done.end !== undefined
+    return isSettled || hasFailedInVain(done, evidence) ? met(undefined) : notMet(seen)
   },
 })
 
 /** A command that says that it has failed is not waited for as long as one that may have been heard. */
-function hasFailedInVain({ end }: ShellLine, evidence: TakeoverEvidence): boolean {
+function hasFailedInVain({ end }: DeedDone, evidence: TakeoverEvidence): boolean {
   if (end === undefined || end.exitCode === 0 || performance.now() - end.endedAt < FAILED_LIMIT_MS) return false
   return takeoverIn(evidence).change === 'none'
 }

@@ -7,12 +7,17 @@ import type { Measured } from '../../measure/measured.ts'
 import { withoutPasswords } from '../../postgres/conninfo.ts'
 import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { runSeries, type SeriesOptions } from '../series.ts'
-import { measure, type MeasureOptions } from './measure.ts'
-import { runLine } from './shell.ts'
+import { measure, type Deed, type MeasureOptions } from './measure.ts'
+import { runLine, ShellLine } from './shell.ts'
 import { survey, type Survey } from './survey.ts'
 import { dropTable, makeTable, ownTable, replicatedTable, type OwnTable } from './table.ts'
 
-export interface MeasureSeriesOptions extends MeasureOptions, Pick<SeriesOptions<Measured>, 'onTrial' | 'onFailure'> {
+export interface MeasureSeriesOptions
+  extends Omit<MeasureOptions, 'deed'>, Pick<SeriesOptions<Measured>, 'onTrial' | 'onFailure'> {
+  /** A line for a shell, which takes the primary away. */
+  readonly line: string
+  /** Told of each line that it prints. */
+  readonly onLine: (line: string) => void
   readonly trials: number
   /** A line for a shell that heals the cluster, run between two trials. */
   readonly between?: string | undefined
@@ -55,7 +60,7 @@ export async function measureSeries(
         onSurvey(who, number)
         if (number === 1) wasThere = who.seen.filter(isLook).map(({ node }) => node)
         await prepareTable(servers, table, signal)
-        return await measure(servers, who, told)
+        return await measure(servers, who, { ...told, deed: shellDeed(options) })
       },
     })
   } finally {
@@ -63,7 +68,12 @@ export async function measureSeries(
   }
 }
 
-async function prepareTable(servers: NamedServers, table: OwnTable, signal: AbortSignal): Promise<void> {
+const shellDeed = ({ line, onLine }: MeasureSeriesOptions): Deed => ({
+  text: line,
+  begin: async () => new ShellLine(line, { onLine }),
+})
+
+export async function prepareTable(servers: NamedServers, table: OwnTable, signal: AbortSignal): Promise<void> {
   await makeTable(servers, table, signal)
   const hint = 'A failover now would take it away. Name only standbys that keep up, or wait until they do.'
   await waitUntil(replicatedTable(servers, table), { timeoutMs: REPLICATED_TIMEOUT_MS, intervalMs: 100, signal, hint })
@@ -104,7 +114,7 @@ async function healed(
 
 const saysWell = (
   line: string,
-  { signal, onLine }: Pick<MeasureOptions, 'signal' | 'onLine'>,
+  { signal, onLine }: Pick<MeasureSeriesOptions, 'signal' | 'onLine'>,
 ): Condition<undefined> => ({
   what: 'the line of --healthy to exit with 0',
   observe: async limit => {

@@ -31,7 +31,7 @@ export async function survey(servers: NamedServers, signal: AbortSignal): Promis
   const unseen: string[] = []
   servers.whoAnswers = await visibleParts(servers, { unseen, signal })
   const seen = await servers.lookAround(signal)
-  requireDifferent(seen)
+  requireDifferent(servers, seen)
   requirePrimaryAddress(servers, seen)
   for (const one of seen) if (!isLook(one)) unseen.push(`${one.node}: ${messageOf(one.error)}`)
   const identifiers = await readIdentifiers(servers, { seen, unseen, signal })
@@ -133,9 +133,9 @@ function requireOneCluster(identifiers: ReadonlyMap<string, string>): void {
   })
 }
 
-/** A standby beside the address may be what the address leads to later; two names of one server now would count it twice. */
-function requireDifferent(seen: Survey['seen']): void {
-  const looks = seen.filter(isLook)
+/** Two names of one server would count it twice; that an address which moves leads to one of those beside it is what it is for. */
+function requireDifferent({ moves, nodes }: NamedServers, seen: Survey['seen']): void {
+  const looks = seen.filter(isLook).filter(({ node }) => !moves || node !== nodes[0]?.name)
   for (const [at, one] of looks.entries()) {
     const { address, startedAt } = parseServer(one.server)
     const twin = looks.slice(at + 1).find(({ server }) => {

@@ -3,6 +3,7 @@
  * drawn: most who load this module draw none.
  */
 import type { DurabilityDocument } from '../../measure/durability.ts'
+import type { CompareDocument } from '../../compare/compare.ts'
 import type { LagDocument } from '../../measure/lag.ts'
 import type { FailoverReportInput } from './failover-report.ts'
 
@@ -19,3 +20,7 @@ export const lagReport = async (document: LagDocument): Promise<string> =>
 /** One HTML page on what each setting of synchronous commit costs, and keeps. */
 export const durabilityReport = async (document: DurabilityDocument): Promise<string> =>
   (await import('./durability-report.ts')).durabilityReport(document)
+
+/** One HTML page on what each way makes of each thing that can befall a cluster. */
+export const compareReport = async (document: CompareDocument): Promise<string> =>
+  (await import('./compare-report.ts')).compareReport(document)
