@@ -15,6 +15,8 @@ import delayedStandby from '../../demos/11-delayed-standby.ts'
 import readOnly from '../../demos/12-read-only.ts'
 import readYourWrites from '../../demos/13-read-your-writes.ts'
 import connectionPool from '../../demos/14-connection-pool.ts'
+import automatic from '../../demos/15-automatic.ts'
+import freeze from '../../demos/16-freeze.ts'
 import type { Demo } from '../demo/demo.ts'
 import { LabError } from '../errors.ts'
 import { command } from './command.ts'
@@ -36,6 +38,8 @@ export const lessons: readonly Demo[] = [
   readOnly,
   readYourWrites,
   connectionPool,
+  automatic,
+  freeze,
 ]
 
 export const lessonCommand = command({

@@ -86,3 +86,15 @@ export { readWays, type ReadWay, type ReadYourWritesDocument } from '../measure/
 export { narrateReadYourWrites } from '../report/read-your-writes.ts'
 export { switchedOver } from '../experiments/trial.ts'
 export { runTrials, type RunTrialsOptions } from '../experiments/trials.ts'
+export { promoteUnfenced } from '../experiments/unfenced.ts'
+export { acknowledgedBy, healedAtEnd, precautions, wakeUp, type Woken } from '../experiments/woken.ts'
+export { leftAlone } from '../experiments/left-alone.ts'
+export {
+  leaseRunsOut,
+  lookAtLease,
+  managedForAWhile,
+  SHORT_LEASE,
+  withoutEtcd,
+  type LeaseLook,
+} from '../stack/lease.ts'
+export { narrateLease } from '../report/lease.ts'

@@ -5,9 +5,12 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { CliCluster, expectAllStreaming, ROOT, runCli } from '../support/cli.ts'
+import { CliCluster, expectAllStreaming, Invocation, ROOT, runCli } from '../support/cli.ts'
 import { PseudoTerminal } from '../support/pseudo-terminal.ts'
 import { ALSO_ON_DOCKER, describeEachRuntime } from '../support/runtimes.ts'
+import { stackEnvironment } from '../support/stack-environment.ts'
+
+const isSome = (count: number): boolean => count > 0
 
 /** Which take seconds, and what must be in their documents. */
 const LESSONS = {
@@ -20,15 +23,27 @@ const LESSONS = {
   'delayed-standby': { recovered: { rows: 1001 } },
   'read-only': { demoted: { code: '25006' }, conflict: { code: '40001' }, feedback: { rows: 10_000 } },
   'read-your-writes': { stale: { rows: 0 }, lost: { code: 'WRITE_LOST' } },
+  automatic: { alone: { waitedMs: 5000, outageMs: expect.toSatisfy((ms: number) => ms > 5000) }, patroni: null },
+  freeze: {
+    wokenUp: { lost: expect.toSatisfy(isSome), late: expect.toSatisfy(isSome) },
+    rounds: [
+      { precaution: 'quorum-stays', acknowledged: expect.toSatisfy(isSome), lost: expect.toSatisfy(isSome) },
+      { precaution: 'quorum-follows', lost: 0 },
+      { precaution: 'fenced', acknowledged: 0 },
+    ],
+  },
   'connection-pool': { after: { 'release()': { done: 0, errors: { 25006: 20 } } } },
 } as const
 
-/** Where nothing of the lesson depends on the runtime, one is enough: these take long. */
-const ONLY_LOCAL = new Set(['lag', 'slots', 'read-your-writes'])
+/** Where nothing of the lesson depends on the runtime, one is enough: these take long. `automatic` has a test of its own on Docker. */
+const ONLY_LOCAL = new Set(['lag', 'slots', 'read-your-writes', 'automatic'])
 
 const SIZE = { columns: 120, rows: 40 }
 
-const MANY_TIMEOUT_MS = 400_000
+/** To adopt takes half a minute, the lease 20 s, and to give back as long. */
+const WITH_PATRONI_MS = 300_000
+
+const MANY_TIMEOUT_MS = 460_000
 
 describeEachRuntime(
   'the lessons',
@@ -78,6 +93,50 @@ describeEachRuntime(
     })
   },
   ['local'],
+)
+
+describeEachRuntime(
+  'the lesson on automatic failover',
+  runtime => {
+    test(
+      'has Patroni take the cluster over, waits for the lease to end, and gives the cluster back',
+      async () => {
+        await using cluster = await CliCluster.up(runtime, await stackEnvironment())
+        const lesson = new Invocation(['lesson', 'automatic', '--json'], cluster.environment, WITH_PATRONI_MS)
+        const { exitCode, stdout, stderr } = await lesson.ended
+        expect(exitCode, stdout + stderr).toBe(0)
+        const { alone, patroni } = JSON.parse(stdout) as {
+          alone: { outageMs: number }
+          patroni: { newPrimary: string; freeAfterMs: number; takenAfterMs: number; etcd: { demotedAfterMs: number } }
+        }
+        expect(alone.outageMs).toBeGreaterThan(5_000)
+        expect(patroni.freeAfterMs, 'ttl 20, renewed each 2 seconds').toBeGreaterThan(16_000)
+        expect(patroni.takenAfterMs).toBeGreaterThanOrEqual(patroni.freeAfterMs)
+        expect(patroni.etcd.demotedAfterMs, 'it is asked again for retry_timeout').toBeGreaterThan(1_000)
+        expect(patroni).toMatchObject({
+          timers: { ttl: 20 },
+          verdict: expect.stringMatching(/^(durable|lost-writes)$/),
+        })
+        await expectAllStreaming(cluster)
+      },
+      WITH_PATRONI_MS,
+    )
+
+    test(
+      'gives the cluster back after Ctrl-C while the lease runs',
+      async () => {
+        await using cluster = await CliCluster.up(runtime, await stackEnvironment())
+        const lesson = new Invocation(['lesson', 'automatic'], cluster.environment, WITH_PATRONI_MS)
+        await lesson.shows("The primary's node is killed", WITH_PATRONI_MS)
+        lesson.interrupt()
+        const { exitCode, stdout, stderr } = await lesson.ended
+        expect(exitCode, stdout + stderr).toBe(130)
+        await expectAllStreaming(cluster)
+      },
+      WITH_PATRONI_MS,
+    )
+  },
+  ['docker'],
 )
 
 test('the lessons are listed in the order of their files, and another is refused', async () => {
