@@ -14,7 +14,7 @@ import { stackEnvironment } from '../support/stack-environment.ts'
 /** A switchover, HAProxy away for a moment, and then a primary that stands still. */
 const SEED = 47594
 
-/** A minute and a half when the machine is quiet. */
+/** About a minute; more on a machine that is busy. */
 const SOAK_MS = 240_000
 
 /** The timers of a soak from the beginning: or it would wait until every member has taken them over. */
