@@ -9,7 +9,7 @@ process.env['LAB_TEST_RUN'] ??= randomBytes(2).toString('hex')
 /** These take a minute and more; begun last, one of them would go on alone. */
 const LONG = [
   ...['patroni', 'drivers', 'users-service', 'lessons', 'rejoin', 'faults', 'consumer', 'errors', 'salvage', 'runtime'],
-  ...['stack-chaos', 'library', 'interrupt', 'chaos', 'cli', 'demos', 'compose', 'members'],
+  ...['stack-chaos', 'compare', 'library', 'interrupt', 'chaos', 'cli', 'demos', 'compose', 'members'],
 ]
 
 class LongFirst extends BaseSequencer {

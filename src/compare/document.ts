@@ -63,6 +63,8 @@ export interface CompareCell extends Cell {
   readonly writes: Pick<MeasuredRecord['writes'], 'acknowledged' | 'failed' | 'indeterminate' | 'lost'>
   /** Null: in none of them what is left could be read. */
   readonly lost: Spread | null
+  /** In how many of them it could not: what those lost is not in any figure. */
+  readonly unread: number
   readonly hungConnections: number
   readonly splitBrainWrites: number
   readonly byOldPrimary: number
@@ -171,6 +173,7 @@ export function compareCell(
       lost: sum(({ writes }) => writes.lost),
     },
     lost: spread(trials.map(({ survivorsRead, writes }) => (survivorsRead ? writes.lost : null))),
+    unread: trials.filter(({ survivorsRead }) => !survivorsRead).length,
     hungConnections: sum(trial => trial.hungConnections),
     splitBrainWrites: sum(trial => trial.splitBrainWrites ?? 0),
     byOldPrimary: sum(trial => trial.byOldPrimary ?? 0),

@@ -47,13 +47,13 @@ export const CELL_HEAD = [
 
 /** The texts of a cell, in the order of {@link CELL_HEAD}. */
 export function cellRow(cell: CompareCell): string[] {
-  const { way, setting, n, silenceMs: time, phases, writes, errors, hungConnections, lost, predicted, inside } = cell
+  const { way, setting, n, silenceMs: time, phases, writes, errors, hungConnections, predicted, inside } = cell
   const failed = Object.values(errors).reduce((sum, count) => sum + count, 0)
   return [
     ...[way, setting === 'none' ? '' : setting, String(n)],
     ...(time === null ? ['goes on', '', ''] : [time.median, time.min, time.max].map(formatMs)),
     ...phaseNames.map(name => (phases === null ? '' : formatMs(phases[name].median))),
-    lost === null ? 'not known' : formatCount(writes.lost),
+    lostOf(cell),
     formatCount(cell.byOldPrimary),
     formatCount(writes.indeterminate),
     formatCount(failed),
@@ -62,6 +62,10 @@ export function cellRow(cell: CompareCell): string[] {
     predicted === null ? '' : `${inside} of ${n}`,
   ]
 }
+
+/** Where it is not known of some trials it is at least so many. */
+const lostOf = ({ lost, writes, unread }: CompareCell): string =>
+  lost === null ? 'not known' : `${unread > 0 ? '≥ ' : ''}${formatCount(writes.lost)}`
 
 const rangeOf = ({ minMs, maxMs }: NonNullable<CompareCell['predicted']>): string =>
   maxMs === null ? 'no change' : `${minMs / 1000} to ${maxMs / 1000} s`

@@ -1,10 +1,11 @@
 /**
  * What can befall the stack, and how it is healed afterwards. Nothing here decides who leads next: that is Patroni's.
  */
+import { setMaxListeners } from 'node:events'
 import { crash } from '../faults/power.ts'
 import { NamedServers } from '../client/named-servers.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { throwIfInterrupted } from '../errors.ts'
+import { LabError, throwIfInterrupted } from '../errors.ts'
 import { connectionUrl } from '../postgres/conninfo.ts'
 import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
 import { startEtcd } from './etcd.ts'
@@ -116,7 +117,10 @@ async function switchedOver(stack: PatroniStack, { primary, signal }: EventOptio
   const { members } = await readPatroni(stack, { signal })
   const to = members.find(member => !leads(member) && member.state === 'streaming')?.name ?? ''
   const { status, text } = await askForSwitchover(stack, { from: primary, to, timeoutMs: COMMAND_TIMEOUT_MS, signal })
-  if (status !== 200) throw new Error(`Patroni gave the switchover up (${status}): ${text}`)
+  if (status === 200) return
+  throw new LabError('ABORTED', `Patroni gave the switchover up (${status}): ${text}`, {
+    hint: 'pnpm run stack status patroni shows who leads.',
+  })
 }
 
 /** More than the machine has to give: each session computes, writes, and begins anew, until the time is over. */
@@ -125,6 +129,7 @@ async function spike(cluster: Cluster, stack: PatroniStack, { primary, lastsMs, 
   const url = connectionUrl({ ...cluster.clientEndpoint(primary), ...lab, database })
   const servers = new NamedServers({ nodes: [url], connectTimeoutMs: COMMAND_TIMEOUT_MS })
   const deadline = performance.now() + lastsMs
+  if (signal !== undefined) setMaxListeners(0, signal) // each session is one
   const work = async (): Promise<void> => {
     await using session = await servers.connect(servers.nodes[0]?.name ?? '', { applicationName: 'lab spike', signal })
     await session.query('CREATE TEMPORARY TABLE spike (n bigint)')

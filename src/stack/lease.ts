@@ -15,6 +15,7 @@ import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
 import { stackDown } from './down.ts'
 import { startEtcd } from './etcd.ts'
 import { LockWatch } from './lock-watch.ts'
+import { STACK_TIMERS } from './settings.ts'
 import { readStack, runCompose, type PatroniStack } from './stack.ts'
 import { readLock, type LeaderLock } from './status.ts'
 import { stackUp, type StackUpOptions } from './up.ts'
@@ -26,8 +27,9 @@ export interface LeaseTimers {
   readonly retryTimeout: number
 }
 
+const { ttl, loop_wait: loopWait, retry_timeout: retryTimeout } = STACK_TIMERS.tuned.patroni
 /** The shortest ttl that Patroni takes, and `loop_wait + 2 × retry_timeout` within it. */
-export const SHORT_LEASE: LeaseTimers = { ttl: 20, loopWait: 2, retryTimeout: 5 }
+export const SHORT_LEASE: LeaseTimers = { ttl, loopWait, retryTimeout }
 
 /**
  * The primary's last renewal was up to loop_wait before its end, so the lease ends within this; a standby hears of that at once, or looks

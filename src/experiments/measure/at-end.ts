@@ -7,6 +7,7 @@ import { rowsIn } from '../../client/writer.ts'
 import type { Survivors } from '../../history/check.ts'
 import type { NodeAtEnd } from '../../measure/measured.ts'
 import { parseServer, type Look } from '../../measure/takeover.ts'
+import { met, notMet, waitUntil, type Condition } from '../../wait.ts'
 import { isMissingTable } from './table.ts'
 
 interface AtEnd {
@@ -25,7 +26,6 @@ export interface EndOptions {
 
 /** Asks each, over new connections. @throws LabError INTERRUPTED */
 export async function readEnd(servers: NamedServers, { run, after, signal }: EndOptions): Promise<AtEnd> {
-  const seen = await servers.lookAround(signal)
   const unseen: string[] = []
   const told = async <T>(what: string, work: () => Promise<T> | T): Promise<T | undefined> => {
     try {
@@ -37,9 +37,15 @@ export async function readEnd(servers: NamedServers, { run, after, signal }: End
     }
   }
   const rowsOn = (node: string): Promise<ReadonlyMap<number, number>> => readRows(servers, { node, run, signal })
-  const primary = await told('what is there of the writes', () => believedIn(seen, after))
-  const survivors =
-    primary === undefined ? undefined : await told('what is there of the writes', () => rowsOn(primary.node))
+  const believed = await told('what is there of the writes', () =>
+    waitUntil(readable(servers, after, rowsOn), {
+      // Nobody is waited for who was not seen to be there.
+      timeoutMs: after === undefined ? 1 : READ_TIMEOUT_MS,
+      ...{ intervalMs: 500, signal },
+    }),
+  )
+  const { primary, rows: survivors } = believed ?? {}
+  const seen = await servers.lookAround(signal)
   const at = async (one: Look | Silence): Promise<NodeAtEnd> => {
     if (!isLook(one)) return { node: one.node, role: 'unreachable', server: null, rowsOnlyHere: null }
     const role = one.isInRecovery ? 'standby' : 'primary'
@@ -52,6 +58,33 @@ export async function readEnd(servers: NamedServers, { run, after, signal }: End
   for (const one of seen) nodesAtEnd.push(await at(one))
   return { survivors, nodesAtEnd, unseen }
 }
+
+/** An address may lead to a server that is gone for some seconds still. */
+const READ_TIMEOUT_MS = 15_000
+
+interface Believed {
+  readonly primary: Pick<Look, 'node' | 'server'>
+  readonly rows: ReadonlyMap<number, number>
+}
+
+const readable = (
+  servers: NamedServers,
+  after: string | undefined,
+  rowsOn: (node: string) => Promise<ReadonlyMap<number, number>>,
+): Condition<Believed> => ({
+  what: 'what the new primary has of the writes',
+  observe: async signal => {
+    const seen = await servers.lookAround(signal)
+    try {
+      // The address that moves is the first of them: what always leads to one server is asked rather.
+      const primary = believedIn(seen.toReversed(), after)
+      return met({ primary, rows: await rowsOn(primary.node) })
+    } catch (error) {
+      throwIfInterrupted(signal)
+      return notMet(messageOf(error))
+    }
+  },
+})
 
 /** Who took over, if it still accepts writes: where two do, a client was led to it. */
 function believedIn(seen: readonly (Look | Silence)[], after: string | undefined): Pick<Look, 'node' | 'server'> {

@@ -182,11 +182,26 @@ test('a cell sums up its own trials alone, and nothing is no cell', () => {
   )
   const trials: CompareTrial[] = [
     { ...base, isInside: true, errors: { ECONNRESET: 2 } },
-    { ...base, trial: 2, silenceMs: null, isInside: false, errors: { ECONNRESET: 1, '57P01': 1 } },
+    {
+      ...base,
+      trial: 2,
+      silenceMs: null,
+      isInside: false,
+      survivorsRead: false,
+      errors: { ECONNRESET: 1, '57P01': 1 },
+    },
     { ...base, way: 'hosts' },
   ]
   expect(compareCell(CELL, trials, undefined)).toMatchObject({
-    ...{ n: 2, inside: 1, goesOn: 1, silenceMs: { n: 1, median: 1_901 }, errors: { ECONNRESET: 3, '57P01': 1 } },
+    ...{
+      n: 2,
+      inside: 1,
+      goesOn: 1,
+      unread: 1,
+      lost: { n: 1 },
+      silenceMs: { n: 1, median: 1_901 },
+      errors: { ECONNRESET: 3, '57P01': 1 },
+    },
   })
   expect(compareCell({ ...CELL, event: 'stop' }, trials, undefined)).toBeUndefined()
 })
