@@ -98,17 +98,20 @@ export class NamedServers implements Target {
 
 export const isLook = (seen: Look | Silence): seen is Look => 'server' in seen
 
-/** @throws LabError NO_PRIMARY, SPLIT_BRAIN */
+/**
+ * By what always leads to it, where that is known: an address that moves is the first of them, and may lead elsewhere by the time it is used.
+ * @throws LabError NO_PRIMARY, SPLIT_BRAIN
+ */
 export function primaryIn(seen: readonly (Look | Silence)[]): { readonly name: string; readonly server: string } {
   const accepting = seen.filter(isLook).filter(({ isInRecovery }) => !isInRecovery)
   const newest = Math.max(...accepting.map(({ server }) => parseServer(server).timeline ?? 0))
   const candidates = accepting.filter(({ server }) => (parseServer(server).timeline ?? 0) === newest)
-  const [first, ...others] = candidates
+  const first = candidates.at(-1)
   if (first === undefined)
     throw new LabError('NO_PRIMARY', `no server accepts writes: ${seen.map(described).join('; ')}`, {
       hint: 'Is the cluster well, and are these all of its servers?',
     })
-  const rival = others.find(({ server }) => server !== first.server)
+  const rival = candidates.find(({ server }) => server !== first.server)
   if (rival !== undefined)
     throw new LabError('SPLIT_BRAIN', `${first.node} and ${rival.node} both accept writes on timeline ${newest}`, {
       hint: 'Are they of one cluster? Then one of them has to be stopped.',

@@ -184,6 +184,25 @@ describe.skipIf(inject('missing').local !== undefined)('measure (local)', () => 
       expect(await schemas(servers, 1), 'removed where the primary is now').toEqual([])
     })
 
+    test('which still leads to the old primary every other time does not hide what is left', async () => {
+      await using servers = await BareServers.start()
+      const [old, next] = servers.ports
+      let [to, isFickle, connections] = [old, false, 0]
+      const lead = (): number => (isFickle && ++connections % 2 === 0 ? old! : to!)
+      await using address = await Address.open(() => ({ host: '127.0.0.1', port: lead() }))
+      const left: string[] = []
+      const { record } = await measureOnce(at(address, [servers.url(1)]), {
+        line: `${servers.killing(0)}; ${servers.sql(1, 'SELECT pg_promote()')} && echo promoted`,
+        onLine: line => {
+          if (line === 'promoted') to = next
+        },
+        onProgress: text => (isFickle ||= text.endsWith('what is there of it')),
+        onLeft: text => left.push(text),
+      })
+      expect(record).toMatchObject({ change: 'failover', survivorsRead: true })
+      expect(left).toEqual([])
+    })
+
     test('and is the only one that is known ends with what is not known', async () => {
       await using servers = await BareServers.start({ standbys: 0 })
       await using address = await Address.open(() => ({ host: '127.0.0.1', port: servers.ports[0]! }))

@@ -76,8 +76,7 @@ const readable = (
   observe: async signal => {
     const seen = await servers.lookAround(signal)
     try {
-      // The address that moves is the first of them: what always leads to one server is asked rather.
-      const primary = believedIn(seen.toReversed(), after)
+      const primary = believedIn(seen, after)
       return met({ primary, rows: await rowsOn(primary.node) })
     } catch (error) {
       throwIfInterrupted(signal)
@@ -88,7 +87,8 @@ const readable = (
 
 /** Who took over, if it still accepts writes: where two do, a client was led to it. */
 function believedIn(seen: readonly (Look | Silence)[], after: string | undefined): Pick<Look, 'node' | 'server'> {
-  const found = seen.filter(isLook).find(look => look.server === after && !look.isInRecovery)
+  // The address that moves is the first of them: what always leads to one server is asked rather.
+  const found = seen.filter(isLook).findLast(look => look.server === after && !look.isInRecovery)
   if (found !== undefined) return found
   const { name: node, server } = primaryIn(seen)
   return { node, server }
