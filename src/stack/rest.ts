@@ -42,6 +42,14 @@ export async function readPromotions(
   return JSON.parse(await askAny(stack, '/history', signal)) as readonly PatroniPromotion[]
 }
 
+/** What all members have in common, as etcd keeps it. @throws LabError UNREACHABLE, INTERRUPTED */
+export async function readConfig(
+  stack: PatroniStack,
+  { signal }: Interruptible = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  return JSON.parse(await askAny(stack, '/config', signal)) as Readonly<Record<string, unknown>>
+}
+
 async function askAny(stack: PatroniStack, path: string, signal: AbortSignal | undefined): Promise<string> {
   const silent: string[] = []
   for (const [name, { host, port }] of stack.rest) {

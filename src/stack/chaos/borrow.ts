@@ -4,13 +4,12 @@
  */
 import type { Cluster } from '../../cluster/cluster.ts'
 import { once } from '../../dispose.ts'
-import { LabError, throwIfInterrupted } from '../../errors.ts'
 import { up } from '../../operations/up.ts'
 import { waitUntil } from '../../wait.ts'
 import { stackDown } from '../down.ts'
 import { leadsTo } from '../haproxy.ts'
 import { consoleAnswers } from '../pgbouncer.ts'
-import { allWell, changePatroni } from '../rest.ts'
+import { allWell, changePatroni, readConfig } from '../rest.ts'
 import { applyTimers } from '../settings.ts'
 import type { PatroniStack } from '../stack.ts'
 import { stackUp, type StackUp } from '../up.ts'
@@ -57,15 +56,8 @@ async function giveBack(cluster: Cluster, stack: PatroniStack): Promise<void> {
 }
 
 /** Of Patroni; the others have theirs from the variables, with which their containers are made again. */
-async function readTimers({ rest }: PatroniStack, signal: AbortSignal | undefined): Promise<Record<string, number>> {
-  const [[name, { host, port }] = ['', { host: '', port: 0 }]] = rest
-  const limit = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
-  const either = signal === undefined ? limit : AbortSignal.any([signal, limit])
-  const answer = await fetch(`http://${host}:${port}/config`, { signal: either }).catch((error: unknown) => {
-    throwIfInterrupted(signal)
-    throw new LabError('UNREACHABLE', `Patroni on ${name} does not say which timers it has`, { cause: error })
-  })
-  const values = (await answer.json()) as Readonly<Record<string, unknown>>
+async function readTimers(stack: PatroniStack, signal: AbortSignal | undefined): Promise<Record<string, number>> {
+  const values = await readConfig(stack, { signal })
   return Object.fromEntries(
     Object.keys(SOAK_TIMERS.patroni).flatMap(timer => {
       const value = values[timer]
@@ -73,8 +65,6 @@ async function readTimers({ rest }: PatroniStack, signal: AbortSignal | undefine
     }),
   )
 }
-
-const ANSWER_TIMEOUT_MS = 3_000
 
 async function restoreTimers(stack: PatroniStack, timers: Record<string, number>): Promise<void> {
   await startProxies(stack)
