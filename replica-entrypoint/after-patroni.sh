@@ -9,6 +9,8 @@ undo_patroni() {
   say 'Patroni has managed this data: its files are taken out'
   # What it knows of its settings without etcd, and its copies of the files below.
   rm -f "$PGDATA"/patroni.dynamic.json "$PGDATA"/{postgresql.base,postgresql,pg_hba,pg_ident}.conf.backup
+  # Of a server that ended with its container. It was a child of Patroni's, with a number that any process may have by now.
+  rm -f "$PGDATA/postmaster.pid"
   restore_conninfo
   # Last: while this file is there, all of it is done again.
   mv "$PGDATA/postgresql.base.conf" "$PGDATA/postgresql.conf"

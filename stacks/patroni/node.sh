@@ -23,6 +23,8 @@ main() {
   drop_root "$@"
   refuse_other_major
   forget_half_made
+  # Of a server that ended with its container, as all that is in it does: any process may have its number by now.
+  rm -f "$PGDATA/postmaster.pid"
   write_config "${@:2}"
   if ! has_data && [ "$FIRST_START" = initdb ]; then touch "$VOLUME/initialising"; else wait_for_leader; fi
   unset PGPASSFILE
