@@ -94,7 +94,7 @@ export async function readStackEvidence(
     rows: await readFingerprints(cluster),
     expectedNodes: cluster.nodes.map(({ name }) => name),
     nodes: await cluster.status(),
-    members: (await readPatroni(stack)).members,
+    members: await settledMembers(stack),
     own: await readOwnResources(),
   }
 }
@@ -119,6 +119,27 @@ const readFingerprints = async (cluster: Cluster): Promise<StackEvidence['rows']
       return { node, fingerprint: row?.fingerprint ?? '' }
     }),
   )
+
+/** What Patroni says of a node that was killed is what it said before, then that it starts, and only then how it is. */
+async function settledMembers(stack: PatroniStack): Promise<readonly PatroniMember[]> {
+  let seen: readonly PatroniMember[] = []
+  const settled = {
+    what: 'Patroni to have looked at every node',
+    observe: async () => {
+      seen = (await readPatroni(stack)).members
+      const inBetween = membersInBetween(seen)
+      return inBetween.length === 0 ? met(undefined) : notMet(inBetween.join(', '))
+    },
+  }
+  await waitUntil(settled, { timeoutMs: LIMIT_MS, intervalMs: 200 }).catch((error: unknown) => {
+    if (!isLabError(error, 'TIMEOUT')) throw error
+  })
+  return seen
+}
+
+/** Those of which it does not say how they are, but what they are about to be. Pure. */
+export const membersInBetween = (members: readonly PatroniMember[]): string[] =>
+  members.filter(({ state }) => !['running', 'streaming'].includes(state)).map(({ name, state }) => `${name} ${state}`)
 
 const FINGERPRINT = `SELECT concat_ws(' ', count(*), sum(hashtextextended(concat_ws(' ', run, id, at), 0))) AS fingerprint
 FROM ${WRITES_TABLE}`

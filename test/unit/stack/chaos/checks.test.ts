@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { checkHistory } from '../../../../src/history/check.ts'
 import type { History, Write } from '../../../../src/history/history.ts'
 import { changeIn, judgeStackRound, stackChecks, type StackTerms } from '../../../../src/stack/chaos/checks.ts'
-import { acknowledgementsOf } from '../../../../src/stack/chaos/evidence.ts'
+import { acknowledgementsOf, membersInBetween } from '../../../../src/stack/chaos/evidence.ts'
 import type { StackEvidence, WayFindings } from '../../../../src/stack/chaos/evidence.ts'
 import { stackActions, stackPlan, type StackAction, type StackPlan } from '../../../../src/stack/chaos/plan.ts'
 import { stackWays, type StackWay } from '../../../../src/stack/ways.ts'
@@ -242,6 +242,15 @@ describe('what there is at the end', () => {
       'this process keeps nothing: 1 child processes run, and 0 were at the start',
     ])
   })
+})
+
+test('a node that Patroni says is starting is looked at again before anybody judges', () => {
+  const leader = { name: 'primary', role: 'leader', state: 'running' }
+  const streams = { name: 'replica1', role: 'replica', state: 'streaming' }
+  expect(membersInBetween([leader, streams])).toEqual([])
+  expect(membersInBetween([leader, streams, { name: 'replica2', role: 'replica', state: 'starting' }])).toEqual([
+    'replica2 starting',
+  ])
 })
 
 test('every check is broken somewhere above', () => {
