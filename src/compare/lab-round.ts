@@ -11,8 +11,7 @@ import { up } from '../operations/up.ts'
 import { connectionUrl } from '../postgres/conninfo.ts'
 import type { StackEvent } from '../stack/events.ts'
 import { compareTrial, type CompareTrial, type Decided } from './document.ts'
-import type { RoundOptions } from './stack-round.ts'
-import { DEADLINES, trialOf } from './trial.ts'
+import { DEADLINES, trialOf, type RoundOptions } from './trial.ts'
 
 const TIMEOUT_MS = 120_000
 

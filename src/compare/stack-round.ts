@@ -11,17 +11,9 @@ import { STACK_TIMERS, type StackSetting, type StackTimers } from '../stack/sett
 import type { PatroniStack } from '../stack/stack.ts'
 import { openWay } from '../stack/ways.ts'
 import { compareTrial, type CompareTrial, type Decided } from './document.ts'
-import type { Cell, Round } from './plan.ts'
+import type { Cell } from './plan.ts'
 import { predict, type Prediction } from './prediction.ts'
-import { DEADLINES, PATIENT_WRITE_MS, trialOf, type Client, type Load } from './trial.ts'
-
-export interface RoundOptions {
-  readonly round: Round
-  readonly trial: number
-  readonly load: Load
-  readonly onProgress: (text: string) => void
-  readonly signal: AbortSignal
-}
+import { DEADLINES, PATIENT_WRITE_MS, trialOf, type Client, type Load, type RoundOptions } from './trial.ts'
 
 const HEAL_TIMEOUT_MS = 240_000
 const SPIKE_MS = 20_000

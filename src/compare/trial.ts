@@ -11,7 +11,7 @@ import type { NamedServers } from '../client/named-servers.ts'
 import type { Measured } from '../measure/measured.ts'
 import { throwIfInterrupted } from '../errors.ts'
 import { together } from '../together.ts'
-import type { CompareWay } from './plan.ts'
+import type { CompareWay, Round } from './plan.ts'
 
 /** A client, and how it gets to the primary. */
 export interface Client {
@@ -29,6 +29,15 @@ export const PATIENT_WRITE_MS = 3_600_000
 export interface Load {
   readonly ratePerSecond: number
   readonly connections: number
+}
+
+/** One trial of a round, whoever manages the cluster. */
+export interface RoundOptions {
+  readonly round: Round
+  readonly trial: number
+  readonly load: Load
+  readonly onProgress: (text: string) => void
+  readonly signal: AbortSignal
 }
 
 export interface TrialOptions {
