@@ -9,11 +9,10 @@ import { LabError, throwIfInterrupted } from '../errors.ts'
 import { connectionUrl } from '../postgres/conninfo.ts'
 import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
 import { startEtcd } from './etcd.ts'
-import { leadsTo } from './haproxy.ts'
 import type { LockWatch } from './lock-watch.ts'
-import { consoleAnswers } from './pgbouncer.ts'
-import { allWell, askForSwitchover, leads, readPatroni } from './rest.ts'
+import { askForSwitchover, leads, readPatroni } from './rest.ts'
 import { runCompose, type PatroniStack } from './stack.ts'
+import { inOneLook, stackWell, type StackWell } from './well.ts'
 
 export const stackEvents = [
   ...(['killed', 'postmaster', 'stop', 'freeze'] as const),
@@ -154,7 +153,7 @@ export async function healStack(
   cluster: Cluster,
   stack: PatroniStack,
   { timeoutMs, signal }: HealOptions,
-): Promise<{ readonly primary: string; readonly timeline: number }> {
+): Promise<StackWell> {
   const limits = { timeoutMs, intervalMs: 200, signal }
   const { replication } = cluster.runtime.network
   await startEtcd(stack, { timeoutMs, signal })
@@ -164,11 +163,8 @@ export async function healStack(
     if (state === 'stopped') await cluster.runtime.start(name, { signal })
     if (replication !== undefined && !(await replication.isConnected(name))) await replication.connect(name)
   }
-  const seen = await waitUntil(allWell(stack), limits)
-  await waitUntil(leadsTo(stack, seen.primary), limits)
-  await waitUntil(consoleAnswers(stack), limits)
-  await waitUntil(serversAgree(cluster, seen.primary, signal), limits)
-  return seen
+  const well = inOneLook(stackWell(stack), ({ primary }) => [serversAgree(cluster, primary, signal)])
+  return await waitUntil(well, limits)
 }
 
 /** What Patroni says of others is up to loop_wait old; the servers know. */

@@ -3,12 +3,11 @@
  */
 import { LabError } from '../errors.ts'
 import { met, notMet, pause, waitUntil, type Condition } from '../wait.ts'
-import { leadsTo } from './haproxy.ts'
-import { consoleAnswers } from './pgbouncer.ts'
-import { allWell, changePatroni } from './rest.ts'
+import { changePatroni } from './rest.ts'
 import { runCompose, type PatroniStack } from './stack.ts'
 import { readLock } from './status.ts'
 import type { StackUpOptions } from './up.ts'
+import { stackWell } from './well.ts'
 
 /** In seconds, as their own configuration has them. */
 export interface StackTimers {
@@ -90,9 +89,7 @@ export async function applyTimers(
   await waitUntil(lockHasTtl(changed, timers.patroni.ttl), limits)
   // Each member reads them at the end of its loop, and says nothing of it: one loop of the longest that it may have had.
   if (before !== timers.patroni.ttl) await pause(LONGEST_LOOP_MS, options.signal)
-  const { primary } = await waitUntil(allWell(changed), limits)
-  await waitUntil(leadsTo(changed, primary), limits)
-  await waitUntil(consoleAnswers(changed), limits)
+  await waitUntil(stackWell(changed), limits)
   return changed
 }
 

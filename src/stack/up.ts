@@ -13,11 +13,11 @@ import { run } from '../runtime/command.ts'
 import { together } from '../together.ts'
 import { waitUntil } from '../wait.ts'
 import { startEtcd } from './etcd.ts'
-import { leadsTo } from './haproxy.ts'
 import { readIdentities, requireSame, type Identity } from './identity.ts'
-import { consoleAnswers, resumeLeft } from './pgbouncer.ts'
-import { allWell, someoneLeads } from './rest.ts'
+import { resumeLeft } from './pgbouncer.ts'
+import { someoneLeads } from './rest.ts'
 import { runCompose, type PatroniStack } from './stack.ts'
+import { stackWell } from './well.ts'
 
 export interface StackUpOptions {
   readonly timeoutMs: number
@@ -45,9 +45,7 @@ export async function stackUp(cluster: Cluster, stack: PatroniStack, options: St
   progress(cluster, 'docker compose up: the nodes, HAProxy and PgBouncer')
   // Not --wait: that gives up at once on a container that was unhealthy before, as HAProxy is while nobody leads.
   await runCompose(stack, ['up', '--detach'], limits())
-  const seen = await waitUntil(allWell(stack), { ...limits(), intervalMs: 200 })
-  await waitUntil(leadsTo(stack, seen.primary), { ...limits(), intervalMs: 200 })
-  await waitUntil(consoleAnswers(stack), { ...limits(), intervalMs: 200 })
+  const seen = await waitUntil(stackWell(stack), { ...limits(), intervalMs: 200 })
   if (before !== undefined) await tellSame(cluster, before, options.signal)
   await resumeLeft(cluster, stack)
   return { how, ...seen }

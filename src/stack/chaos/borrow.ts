@@ -7,12 +7,11 @@ import { once } from '../../dispose.ts'
 import { up } from '../../operations/up.ts'
 import { waitUntil } from '../../wait.ts'
 import { stackDown } from '../down.ts'
-import { leadsTo } from '../haproxy.ts'
-import { consoleAnswers } from '../pgbouncer.ts'
-import { allWell, changePatroni, readConfig } from '../rest.ts'
+import { changePatroni, readConfig } from '../rest.ts'
 import { applyTimers } from '../settings.ts'
 import type { PatroniStack } from '../stack.ts'
 import { stackUp, type StackUp } from '../up.ts'
+import { stackWell } from '../well.ts'
 import { startProxies } from './actions.ts'
 import { SOAK_TIMERS } from './plan.ts'
 
@@ -68,8 +67,6 @@ async function readTimers(stack: PatroniStack, signal: AbortSignal | undefined):
 
 async function restoreTimers(stack: PatroniStack, timers: Record<string, number>): Promise<void> {
   await startProxies(stack)
-  const { primary } = await waitUntil(allWell(stack), { ...LIMIT, intervalMs: 200 })
-  await waitUntil(leadsTo(stack, primary), { ...LIMIT, intervalMs: 200 })
-  await waitUntil(consoleAnswers(stack), { ...LIMIT, intervalMs: 200 })
+  await waitUntil(stackWell(stack), { ...LIMIT, intervalMs: 200 })
   await changePatroni(stack, timers)
 }
