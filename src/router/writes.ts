@@ -9,6 +9,7 @@ import { destroy } from './client.ts'
 import type { ClusterWatch, Primary } from './cluster-watch.ts'
 import { IndeterminateWriteError, RouterError } from './errors.ts'
 import { beginOf } from './lineage.ts'
+import { positioned, type Limit, type Whereabouts } from './position.ts'
 import type { RoutedPool } from './routed-pool.ts'
 import { isUseless, primaryOf, SAYS_ANOTHER } from './routed-pool.ts'
 import { formatToken, type ReadToken } from './token.ts'
@@ -25,11 +26,6 @@ export interface WriteOptions {
 
 /** A statement as node-postgres takes it. */
 export type Statement = string | (pg.QueryConfig & Limit)
-
-interface Limit {
-  /** How long it may take, in milliseconds. @default statementTimeoutMs of the router */
-  readonly query_timeout?: number | undefined
-}
 
 export interface Written {
   /** For a read that must see it: `router.read(sql, values, { after: token })`. */
@@ -50,21 +46,6 @@ export interface WritesOptions {
   readonly pool: RoutedPool
   /** For how long a write is sent again, in milliseconds. */
   readonly findTimeoutMs: number
-}
-
-// With synchronous_commit = off the commit record may not be on disk yet; else all before the answer is, and what is inserted
-// behind it by others need not be waited for.
-const WHERE_NOW = {
-  name: 'router position',
-  text: `SELECT flushed, (CASE WHEN flushed THEN pg_current_wal_flush_lsn() ELSE pg_current_wal_insert_lsn() END)::text AS lsn
-    FROM (SELECT current_setting('synchronous_commit') <> 'off' AS flushed) AS setting`,
-}
-
-const WHERE_BEFORE = { name: 'router position before', text: 'SELECT pg_current_wal_insert_lsn()::text AS lsn' }
-
-interface WhereRow {
-  readonly flushed: boolean
-  readonly lsn: string
 }
 
 export class Writes {
@@ -208,50 +189,6 @@ interface Begun {
   /** A position that the server had reached before the write was sent. */
   readonly from: Lsn
   readonly isFresh: boolean
-}
-
-interface Whereabouts {
-  readonly where: WhereRow | undefined
-  readonly before: Lsn | undefined
-  readonly sentAt: number
-}
-
-/**
- * The answer to a statement, and where the server is after it; before it, too, where nothing fresh is known. All is sent at once
- * where node-postgres can do that (`pipeline`), so it costs no round trip.
- */
-async function positioned<T>(
-  client: pg.PoolClient,
-  statement: () => Promise<T>,
-  { isFresh, limit = {} }: Begun & { readonly limit?: Limit },
-): Promise<Whereabouts & { readonly result: T }> {
-  const sentAt = performance.now()
-  // The write is acknowledged also where this has no answer.
-  // In a pipeline node-postgres ends the connection at the first question that is not answered in time, and what is behind it hears
-  // of that end only.
-  let firstSilence: unknown
-  const ask = async <R extends pg.QueryResultRow>(question: pg.QueryConfig): Promise<R | undefined> => {
-    const given = await client.query<R>({ ...question, ...limit }).catch((error: unknown) => {
-      if (serverErrorOf(error) === undefined) firstSilence ??= error
-    })
-    return given?.rows[0]
-  }
-  const askBefore = async (): Promise<Lsn | undefined> => {
-    const row = isFresh ? undefined : await ask<{ lsn: string }>(WHERE_BEFORE)
-    return row === undefined ? undefined : parseLsn(row.lsn)
-  }
-  if (!(client.pipeline as boolean | undefined)) {
-    const before = await askBefore()
-    return { before, result: await statement(), where: await ask<WhereRow>(WHERE_NOW), sentAt }
-  }
-  const [before, result, where] = await Promise.all([
-    askBefore(),
-    statement().catch((error: unknown) => {
-      throw firstSilence !== undefined && serverErrorOf(error) === undefined ? firstSilence : error
-    }),
-    ask<WhereRow>(WHERE_NOW),
-  ])
-  return { before, result, where, sentAt }
 }
 
 /** What is asked behind a statement is not answered before it is. */
