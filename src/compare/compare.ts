@@ -109,11 +109,9 @@ async function ownCluster({ lab, rounds, signal, onProgress }: CompareOptions): 
   const named = Object.fromEntries(PORTS.map((name, at) => [name, String(ports[at])]))
   const environment = lab.environment ?? process.env
   if (needsStack && (lab.runtime ?? environment['LAB_RUNTIME']) === 'local')
-    throw new LabError('NO_RUNTIME', 'the ways of Patroni need Docker, and local processes are asked for', {
-      hint: 'Start a Docker Engine and say --runtime docker, or compare the lab alone: --only lab.',
-    })
+    throw needsDocker('local processes are asked for')
   onProgress('making a cluster of its own')
-  return await startTemporaryCluster({
+  const making = startTemporaryCluster({
     ...lab,
     environment: { ...environment, ...named },
     ...(needsStack ? { runtime: 'docker' as const } : {}),
@@ -123,7 +121,15 @@ async function ownCluster({ lab, rounds, signal, onProgress }: CompareOptions): 
       signal,
     },
   })
+  return await making.catch((error: unknown) => {
+    throw needsStack && isLabError(error, 'NO_RUNTIME') ? needsDocker(error.message) : error
+  })
 }
+
+const needsDocker = (why: string): LabError =>
+  new LabError('NO_RUNTIME', `the ways of Patroni need Docker, and ${why}`, {
+    hint: 'Start a Docker Engine and say --runtime docker, or compare the lab alone: --only lab.',
+  })
 
 class Comparison {
   readonly #options: CompareOptions

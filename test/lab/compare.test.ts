@@ -96,6 +96,10 @@ test('compare refuses what it cannot do, and does nothing to a file of something
   })
   expectRefusal(await cli.run('compare', '--only', 'nonsense'), { exitCode: 2, fact: '--only has "nonsense"' })
   expectRefusal(await cli.run('compare', '--only', 'hosts', '--keep', join(folder.path, 'new.json')), {
-    ...{ exitCode: 1, fact: 'the ways of Patroni need Docker', hint: '--only lab' },
+    ...{ exitCode: 1, fact: 'the ways of Patroni need Docker, and local processes', hint: '--only lab' },
+  })
+  const nowhere = { LAB_RUNTIME: '', DOCKER_HOST: `unix://${join(folder.path, 'nobody.sock')}` }
+  expectRefusal(await cli.runWith(nowhere, 'compare', '--keep', join(folder.path, 'new.json')), {
+    ...{ exitCode: 1, fact: 'the ways of Patroni need Docker, and no Docker Engine answers', hint: '--only lab' },
   })
 })
