@@ -8,7 +8,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { isLabError } from '../../errors.ts'
 import { readOwnResources } from '../../experiments/chaos/evidence.ts'
 import { Ledger } from '../../experiments/chaos/ledger.ts'
-import { longestGap, stackOf, toldError, type RoundVerdict } from '../../experiments/chaos/soak.ts'
+import { longestGap, stackOf, toldError, type ChaosRound, type RoundVerdict } from '../../experiments/chaos/soak.ts'
 import type { PatroniStack } from '../stack.ts'
 import type { StackWay } from '../ways.ts'
 import { changeIn, judgeStackRound, type StackTerms } from './checks.ts'
@@ -44,27 +44,13 @@ export interface WayInRound {
   readonly outageMs: number | null
 }
 
-/** A round in the document. */
-export interface StackRound {
-  readonly round: number
+/** A round in the document. Its remark: who leads now, what is lost where something may be, what Patroni said. */
+export interface StackRound extends Omit<ChaosRound, 'action' | 'plan'> {
   readonly action: StackAction
-  /** With the choices that count. */
-  readonly what: string
   readonly plan: StackPlan
-  readonly verdict: RoundVerdict
-  /** What is wrong, each with its check. */
-  readonly problems: readonly string[]
-  /** Who leads now, what is lost where something may be, what Patroni said. */
-  readonly remark: string | null
-  readonly ms: number
-  /** The longest of all ways. */
-  readonly outageMs: number | null
-  readonly acknowledged: number
-  readonly lost: number
   readonly indeterminate: number
   /** How many timelines have begun. */
   readonly promotions: number
-  readonly timeline: number | null
   readonly ways: readonly WayInRound[]
 }
 
